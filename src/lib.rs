@@ -1,1 +1,9 @@
-//! fineprint
+//! fineprint reads terms of service and privacy policies.
+//!
+//! It splits a document into sentences and tells, with a transformer on Candle, which data-use
+//! categories each sentence is about and whether it says that the practice happens or that it
+//! does not.
+
+pub mod encode;
+pub mod label;
+pub mod model;

@@ -1,0 +1,19 @@
+//! The classifier model: its folder, its checked configuration, its weights, and the encoder with
+//! the multi-label head.
+//!
+//! A model folder follows Hugging Face conventions (`config.json`, `tokenizer.json`,
+//! `model.safetensors`) plus `fineprint.json` ([`Settings`]). Everything in it is data from
+//! outside: dimensions are checked against each other and against the file before anything is
+//! allocated. Nothing here knows of sentences or documents.
+
+mod config;
+mod error;
+mod folder;
+mod settings;
+mod weights;
+
+pub use config::{Activation, EncoderConfig, ModelConfig, Pooling};
+pub use error::ModelError;
+pub use folder::{ModelFiles, ModelSource};
+pub use settings::{CategorySettings, Settings};
+pub use weights::{Precision, Weights};

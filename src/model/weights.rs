@@ -1,0 +1,333 @@
+//! `model.safetensors`: named tensors, checked against the configuration, in floats or in int8.
+//!
+//! The int8 layout keeps a matrix `[rows, columns]` as `I8` under its own name and one `F32` scale
+//! a row as `<name>.scale`; a value is `int8 · scale`. Vectors and the classification head stay
+//! `F32`. Any tensor may be `F32`, `F16`, `BF16` or int8; all are floats once loaded. Pickled
+//! formats are never read.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::{ModelConfig, ModelError, Pooling};
+
+const FILE: &str = "model.safetensors";
+const SCALE: &str = ".scale";
+const PREFIX: &str = "bert.";
+
+/// How matrices are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats, which every engine reads.
+    F32,
+    /// Int8 with a scale a row; a quarter of the size.
+    Int8,
+}
+
+/// The tensors of a model by canonical name (without the `bert.` prefix), as 32-bit floats.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    tensors: BTreeMap<String, Tensor>,
+}
+
+fn invalid(reason: impl Into<String>) -> ModelError {
+    ModelError::invalid(FILE, reason)
+}
+
+impl Weights {
+    /// Wraps tensors that a trainer holds; [`Weights::check`] compares them with a configuration.
+    pub fn new(tensors: BTreeMap<String, Tensor>) -> Self {
+        Self { tensors }
+    }
+
+    /// Reads a safetensors file and checks it against the configuration.
+    ///
+    /// Tensors that the configuration does not ask for are left out. A configuration without
+    /// labels asks for no head.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] when the file is truncated or forged, a tensor is missing, of
+    /// another shape or type, or holds values that are not finite.
+    pub fn from_safetensors(
+        bytes: &[u8],
+        config: &ModelConfig,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let file = SafeTensors::deserialize(bytes).map_err(|e| invalid(e.to_string()))?;
+        let mut views: BTreeMap<String, TensorView<'_>> = BTreeMap::new();
+        for (name, view) in file.iter() {
+            views.insert(canonical(name), view);
+        }
+        let mut tensors = BTreeMap::new();
+        for (name, shape) in expected(config) {
+            let view = views.get(&name).ok_or_else(|| {
+                invalid(format!("tensor `{name}` is missing: is it a BERT model of this config?"))
+            })?;
+            if view.shape() != shape {
+                return Err(invalid(format!(
+                    "tensor `{name}` has shape {:?}; config.json asks for {shape:?}",
+                    view.shape()
+                )));
+            }
+            let values = read(&name, view, views.get(&format!("{name}{SCALE}")))?;
+            if values.iter().any(|v| !v.is_finite()) {
+                return Err(invalid(format!("tensor `{name}` has values that are not finite")));
+            }
+            tensors.insert(name, Tensor::from_vec(values, shape, device)?);
+        }
+        Ok(Self { tensors })
+    }
+
+    /// The tensor of a canonical name such as `encoder.layer.0.output.dense.weight`.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] when it is absent.
+    pub fn get(&self, name: &str) -> Result<&Tensor, ModelError> {
+        self.tensors.get(name).ok_or_else(|| invalid(format!("tensor `{name}` is missing")))
+    }
+
+    /// All tensors by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// Adds or replaces a tensor.
+    pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
+        self.tensors.insert(name.into(), tensor);
+    }
+
+    /// Compares names and shapes with a configuration.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] naming the first tensor that differs.
+    pub fn check(&self, config: &ModelConfig) -> Result<(), ModelError> {
+        for (name, shape) in expected(config) {
+            let tensor = self.get(&name)?;
+            if tensor.dims() != shape {
+                return Err(invalid(format!(
+                    "tensor `{name}` has shape {:?}; config.json asks for {shape:?}",
+                    tensor.dims()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a safetensors file; with a head, encoder names get the `bert.` prefix as in
+    /// Hugging Face's classifiers.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a tensor cannot be read back from its device.
+    pub fn to_safetensors(&self, precision: Precision) -> Result<Vec<u8>, ModelError> {
+        let has_head = self.tensors.contains_key("classifier.weight");
+        let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+        for (name, tensor) in &self.tensors {
+            let is_head = name.starts_with("classifier.");
+            let full = if has_head && !is_head { format!("{PREFIX}{name}") } else { name.clone() };
+            let shape = tensor.dims().to_vec();
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            match (precision, tensor.dims()) {
+                (Precision::Int8, &[rows, columns]) if !is_head => {
+                    let (ints, scales) = quantize_rows(&values, columns);
+                    parts.push((full.clone(), Dtype::I8, shape, ints));
+                    let scales = scales.iter().flat_map(|s| s.to_le_bytes()).collect();
+                    parts.push((format!("{full}{SCALE}"), Dtype::F32, vec![rows], scales));
+                }
+                _ => {
+                    let data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                    parts.push((full, Dtype::F32, shape, data));
+                }
+            }
+        }
+        let views = parts
+            .iter()
+            .map(|(name, dtype, shape, data)| {
+                TensorView::new(*dtype, shape.clone(), data).map(|view| (name.as_str(), view))
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| invalid(e.to_string()))?;
+        let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        safetensors::serialize(views, Some(metadata)).map_err(|e| invalid(e.to_string()))
+    }
+}
+
+/// Symmetric int8 by row: values `round(x / scale)` in −127..=127 as bytes, and the scales.
+fn quantize_rows(values: &[f32], columns: usize) -> (Vec<u8>, Vec<f32>) {
+    let mut ints = Vec::with_capacity(values.len());
+    let mut scales = Vec::new();
+    for row in values.chunks(columns.max(1)) {
+        let peak = row.iter().fold(0f32, |m, v| m.max(v.abs()));
+        let scale = if peak > 0.0 { peak / 127.0 } else { 1.0 };
+        scales.push(scale);
+        ints.extend(row.iter().map(|v| ((v / scale).round().clamp(-127.0, 127.0) as i8) as u8));
+    }
+    (ints, scales)
+}
+
+/// The floats of a tensor of any supported type.
+fn read(
+    name: &str,
+    view: &TensorView<'_>,
+    scale: Option<&TensorView<'_>>,
+) -> Result<Vec<f32>, ModelError> {
+    let data = view.data();
+    match view.dtype() {
+        Dtype::F32 => Ok(floats(data)),
+        Dtype::F16 => Ok(data
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|b| half::f16::from_le_bytes(*b).to_f32())
+            .collect()),
+        Dtype::BF16 => Ok(data
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|b| half::bf16::from_le_bytes(*b).to_f32())
+            .collect()),
+        Dtype::I8 => {
+            let &[rows, columns] = view.shape() else {
+                return Err(invalid(format!("int8 tensor `{name}` is not a matrix")));
+            };
+            let scales = scale
+                .filter(|s| s.dtype() == Dtype::F32 && s.shape() == [rows])
+                .map(|s| floats(s.data()))
+                .ok_or_else(|| {
+                    invalid(format!("int8 tensor `{name}` needs `{name}{SCALE}`, F32 of [{rows}]"))
+                })?;
+            let mut values = Vec::with_capacity(data.len());
+            for (row, scale) in data.chunks(columns.max(1)).zip(scales) {
+                values.extend(row.iter().map(|&b| f32::from(b as i8) * scale));
+            }
+            Ok(values)
+        }
+        other => Err(invalid(format!("tensor `{name}` is {other:?}; use F32, F16, BF16 or I8"))),
+    }
+}
+
+fn floats(data: &[u8]) -> Vec<f32> {
+    data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+}
+
+/// Our name of a tensor: without `bert.`, and with today's layer norm names.
+fn canonical(name: &str) -> String {
+    let name = name.strip_prefix(PREFIX).unwrap_or(name);
+    name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+}
+
+/// Names and shapes of every tensor that a configuration asks for.
+fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
+    let e = &config.encoder;
+    let (h, i) = (e.hidden_size, e.intermediate_size);
+    let mut out = vec![
+        ("embeddings.word_embeddings.weight".to_owned(), vec![e.vocab_size, h]),
+        ("embeddings.position_embeddings.weight".to_owned(), vec![e.max_position_embeddings, h]),
+        ("embeddings.token_type_embeddings.weight".to_owned(), vec![e.type_vocab_size, h]),
+    ];
+    let norm = |out: &mut Vec<_>, name: &str| {
+        out.push((format!("{name}.weight"), vec![h]));
+        out.push((format!("{name}.bias"), vec![h]));
+    };
+    let dense = |out: &mut Vec<_>, name: &str, rows: usize, columns: usize| {
+        out.push((format!("{name}.weight"), vec![rows, columns]));
+        out.push((format!("{name}.bias"), vec![rows]));
+    };
+    norm(&mut out, "embeddings.LayerNorm");
+    for layer in 0..e.num_hidden_layers {
+        let p = format!("encoder.layer.{layer}");
+        for part in ["query", "key", "value"] {
+            dense(&mut out, &format!("{p}.attention.self.{part}"), h, h);
+        }
+        dense(&mut out, &format!("{p}.attention.output.dense"), h, h);
+        norm(&mut out, &format!("{p}.attention.output.LayerNorm"));
+        dense(&mut out, &format!("{p}.intermediate.dense"), i, h);
+        dense(&mut out, &format!("{p}.output.dense"), h, i);
+        norm(&mut out, &format!("{p}.output.LayerNorm"));
+    }
+    if config.labels.is_some() {
+        if config.pooling == Pooling::Cls {
+            dense(&mut out, "pooler.dense", h, h);
+        }
+        dense(&mut out, "classifier", config.num_logits(), h);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> ModelConfig {
+        ModelConfig::from_json(
+            br#"{"model_type":"bert","vocab_size":11,"hidden_size":8,"num_hidden_layers":1,
+            "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":8,
+            "id2label":{"0":"a","1":"!a"}}"#,
+        )
+        .unwrap()
+    }
+
+    fn sample() -> Weights {
+        let mut weights = Weights::new(BTreeMap::new());
+        for (n, (name, shape)) in expected(&config()).into_iter().enumerate() {
+            let count: usize = shape.iter().product();
+            let values: Vec<f32> =
+                (0..count).map(|i| ((i * 37 + n * 11) % 97) as f32 / 97.0 - 0.5).collect();
+            weights.insert(name, Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
+        }
+        weights
+    }
+
+    fn difference(a: &Weights, b: &Weights) -> f32 {
+        a.iter()
+            .map(|(name, t)| {
+                let d = (t - b.get(name).unwrap()).unwrap().abs().unwrap();
+                d.flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap()
+            })
+            .fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn floats_read_back_exactly_and_int8_within_half_a_step() {
+        let weights = sample();
+        weights.check(&config()).unwrap();
+        for (precision, tolerance) in [(Precision::F32, 0.0), (Precision::Int8, 0.5 / 254.0 + 1e-6)]
+        {
+            let bytes = weights.to_safetensors(precision).unwrap();
+            let again = Weights::from_safetensors(&bytes, &config(), &Device::Cpu).unwrap();
+            let d = difference(&weights, &again);
+            assert!(d <= tolerance, "{precision:?}: {d}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error() {
+        let bytes = sample().to_safetensors(Precision::Int8).unwrap();
+        for cut in (0..bytes.len()).step_by(7) {
+            assert!(Weights::from_safetensors(&bytes[..cut], &config(), &Device::Cpu).is_err());
+        }
+        let mut huge = bytes.clone();
+        huge[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert!(Weights::from_safetensors(&huge, &config(), &Device::Cpu).is_err());
+    }
+
+    #[test]
+    fn missing_misshapen_and_infinite_tensors_are_named() {
+        let read = |w: &Weights| {
+            let bytes = w.to_safetensors(Precision::F32).unwrap();
+            Weights::from_safetensors(&bytes, &config(), &Device::Cpu).unwrap_err().to_string()
+        };
+        let mut weights = sample();
+        weights.tensors.remove("embeddings.LayerNorm.bias");
+        assert!(read(&weights).contains("`embeddings.LayerNorm.bias` is missing"));
+        let mut weights = sample();
+        weights.insert(
+            "classifier.bias",
+            Tensor::zeros(3, candle_core::DType::F32, &Device::Cpu).unwrap(),
+        );
+        assert!(read(&weights).contains("`classifier.bias` has shape [3]"));
+        let mut weights = sample();
+        weights.insert("classifier.bias", Tensor::new(&[f32::NAN, 0.0], &Device::Cpu).unwrap());
+        assert!(read(&weights).contains("not finite"));
+    }
+}
