@@ -7,10 +7,14 @@
 //! beat. Nothing here loads a model or prints.
 
 pub mod calibration;
+pub mod examples;
 pub mod metrics;
 pub mod ranking;
 pub mod tally;
 
+mod error;
 mod outcomes;
 
+pub use error::EvalError;
+pub use examples::Example;
 pub use outcomes::{Decision, Outcomes};
