@@ -6,9 +6,11 @@
 //! chooses the decision rule, and [`report`] shows it all. [`baseline`] holds what a model has to
 //! beat. Nothing here loads a model or prints.
 
+pub mod bootstrap;
 pub mod calibration;
 pub mod examples;
 pub mod metrics;
+pub mod predictions;
 pub mod ranking;
 pub mod tally;
 
@@ -18,3 +20,4 @@ mod outcomes;
 pub use error::EvalError;
 pub use examples::Example;
 pub use outcomes::{Decision, Outcomes};
+pub use predictions::{Prediction, Predictor};

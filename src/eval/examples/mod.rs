@@ -9,6 +9,8 @@
 mod csv;
 mod jsonl;
 
+pub(crate) use jsonl::{describe, for_each_line};
+
 use std::io::BufRead;
 use std::path::Path;
 
