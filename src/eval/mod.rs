@@ -12,7 +12,10 @@ pub mod examples;
 pub mod metrics;
 pub mod predictions;
 pub mod ranking;
+pub mod rule;
 pub mod tally;
+pub mod temperature;
+pub mod threshold;
 
 mod error;
 mod outcomes;

@@ -101,6 +101,12 @@ impl Outcomes {
         }
     }
 
+    /// Replaces P(category) and P(denied | category) of one cell; decisions stay as they are.
+    pub fn change(&mut self, row: usize, column: usize, by: impl FnOnce(f32, f32) -> (f32, f32)) {
+        let cell = row * self.columns + column;
+        (self.category[cell], self.denied[cell]) = by(self.category[cell], self.denied[cell]);
+    }
+
     /// How many examples there are.
     pub fn rows(&self) -> usize {
         if self.columns == 0 { 0 } else { self.gold.len() / self.columns }
