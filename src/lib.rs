@@ -4,6 +4,9 @@
 //! categories each sentence is about and whether it says that the practice happens or that it
 //! does not.
 
+pub mod document;
 pub mod encode;
 pub mod label;
+pub mod limits;
 pub mod model;
+pub mod segment;
