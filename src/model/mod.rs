@@ -10,6 +10,7 @@ mod config;
 mod engine;
 mod error;
 mod folder;
+pub mod ops;
 mod settings;
 mod weights;
 
