@@ -37,7 +37,7 @@ fn floats<'a>(storage: &'a CpuStorage, layout: &Layout, op: &str) -> Result<&'a 
 }
 
 /// Calls `f` with the floats of each tensor.
-fn with_floats<const N: usize, R>(
+pub(crate) fn with_floats<const N: usize, R>(
     op: &str,
     tensors: [&Tensor; N],
     f: impl FnOnce([&[f32]; N]) -> Result<R>,
@@ -59,6 +59,20 @@ fn rows(op: &str, dims: &[usize], columns: usize) -> Result<usize> {
         &[rows, c] if c == columns && c > 0 => Ok(rows),
         _ => bail!("{op}: shape {dims:?} where [rows, {columns}] is needed"),
     }
+}
+
+/// `a + b` of equal shapes, on the calling thread only.
+///
+/// # Errors
+/// When the shapes differ or the tensors are not contiguous floats on the CPU.
+pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.dims() != b.dims() {
+        bail!("add: shapes {:?} and {:?}", a.dims(), b.dims());
+    }
+    let sum = with_floats("add", [a, b], |[a, b]| {
+        Ok(a.iter().zip(b).map(|(&a, &b)| a + b).collect::<Vec<f32>>())
+    })?;
+    Tensor::from_vec(sum, a.dims(), a.device())
 }
 
 #[cfg(test)]
