@@ -6,6 +6,7 @@
 
 pub mod document;
 pub mod encode;
+pub mod eval;
 pub mod label;
 pub mod limits;
 pub mod model;
