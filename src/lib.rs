@@ -4,6 +4,7 @@
 //! categories each sentence is about and whether it says that the practice happens or that it
 //! does not.
 
+pub mod classify;
 pub mod document;
 pub mod encode;
 pub mod eval;

@@ -116,7 +116,11 @@ impl SpanMap {
         });
         let end = match end.checked_sub(1).and_then(|last| self.piece(last)) {
             Some(piece) if end > first => {
-                if piece.verbatim { piece.start + (end - piece.at) } else { piece.end }
+                if piece.verbatim {
+                    piece.start + (end - piece.at)
+                } else {
+                    piece.end
+                }
             }
             _ => start,
         };
@@ -217,7 +221,8 @@ impl<'a> Builder<'a> {
         let rest = &visible[..visible.floor_char_boundary(visible.len() - 1)];
         let head = common_prefix(rest, written);
         let tail = common_suffix(&visible[head..], &written[head..]);
-        let tail = tail.min(visible[head..].len() - visible[head..].chars().next().map_or(0, char::len_utf8));
+        let tail = tail
+            .min(visible[head..].len() - visible[head..].chars().next().map_or(0, char::len_utf8));
         self.push_source(range.start..range.start + head);
         let middle = range.start + head..range.end - tail;
         let end = middle.end;

@@ -15,7 +15,8 @@ use super::html;
 /// Reads the blocks of a Markdown text.
 pub(crate) fn read(text: &str, warnings: &mut Vec<Warning>) -> Vec<Block> {
     let start = front_matter(text);
-    let options = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH;
+    let options =
+        Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH;
     let mut reader = Reader {
         out: Builder::new(text),
         text,
