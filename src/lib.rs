@@ -8,3 +8,4 @@ pub mod encode;
 pub mod eval;
 pub mod label;
 pub mod model;
+pub mod train;
