@@ -4,8 +4,12 @@
 //! categories each sentence is about and whether it says that the practice happens or that it
 //! does not.
 
+pub mod classify;
+pub mod document;
 pub mod encode;
 pub mod eval;
 pub mod label;
+pub mod limits;
 pub mod model;
+pub mod segment;
 pub mod train;
