@@ -1,0 +1,1 @@
+//! Documents of every format and encoding, malformed ones among them.
