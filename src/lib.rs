@@ -12,3 +12,4 @@ pub mod label;
 pub mod limits;
 pub mod model;
 pub mod segment;
+pub mod train;
