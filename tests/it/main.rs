@@ -1,3 +1,5 @@
+//! Integration tests: one binary, one module a theme.
 
 mod document;
+mod eval;
 mod segment;
