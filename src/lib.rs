@@ -4,6 +4,8 @@
 //! categories each sentence is about and whether it says that the practice happens or that it
 //! does not.
 
+pub mod cli;
 pub mod encode;
 pub mod label;
 pub mod model;
+pub mod report;
