@@ -7,12 +7,14 @@
 //! allocated. Nothing here knows of sentences or documents.
 
 mod config;
+mod engine;
 mod error;
 mod folder;
 mod settings;
 mod weights;
 
 pub use config::{Activation, EncoderConfig, ModelConfig, Pooling};
+pub use engine::{Engine, Logits};
 pub use error::ModelError;
 pub use folder::{ModelFiles, ModelSource};
 pub use settings::{CategorySettings, Settings};

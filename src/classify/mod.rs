@@ -1,0 +1,273 @@
+//! From sentences to probabilities, stances and findings.
+//!
+//! [`Classifier`] holds a loaded model and runs it over any number of inputs: encoded, sorted by
+//! length into batches under a token budget, whole batches handed to workers that compute on one
+//! thread each, results in the order of the inputs. It knows nothing of files, formats or output.
+
+mod error;
+mod explain;
+mod workers;
+
+use serde::Serialize;
+
+pub use error::ClassifyError;
+pub use explain::Span;
+
+use crate::encode::{Batch, Encoded, Input, Tokenizer, plan};
+use crate::label::{LabelSet, Stance};
+use crate::model::{
+    CandleEngine, CategorySettings, Engine, Logits, ModelConfig, ModelFiles, ModelSource, Settings,
+};
+use workers::Workers;
+
+/// How a classifier runs; results do not depend on it beyond rounding (1e-5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Worker threads; 0 means one a core.
+    pub threads: usize,
+    /// Most tokens in a batch. Larger batches gain nothing on a CPU (they leave the L2 cache).
+    pub token_budget: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { threads: 0, token_budget: 512 }
+    }
+}
+
+/// Probabilities of one input, in the order of the label set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Scores {
+    /// P(category), after temperature.
+    pub category: Vec<f32>,
+    /// P(denied | category), after temperature; empty when the model has no stances.
+    pub denied: Vec<f32>,
+    /// Into how many windows the input was cut; 1 unless it is over the model's limit.
+    pub windows: usize,
+}
+
+impl Scores {
+    /// P(category) · P(stance | category).
+    pub fn probability(&self, category: usize, stance: Stance) -> f32 {
+        let about = self.category.get(category).copied().unwrap_or(0.0);
+        let denied = self.denied.get(category).copied().unwrap_or(0.0);
+        match stance {
+            Stance::Asserted => about * (1.0 - denied),
+            Stance::Denied => about * denied,
+        }
+    }
+}
+
+/// One thing that a sentence says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Finding {
+    /// Index into the label set.
+    pub category: usize,
+    /// Whether the sentence asserts or denies it.
+    pub stance: Stance,
+    /// P(category) · P(stance | category).
+    pub probability: f32,
+    /// P(category), which the category's threshold was compared with.
+    pub category_probability: f32,
+}
+
+/// A loaded model that classifies sentences.
+#[derive(Debug)]
+pub struct Classifier {
+    labels: LabelSet,
+    settings: Settings,
+    categories: Vec<CategorySettings>,
+    tokenizer: Tokenizer,
+    engine: Box<dyn Engine>,
+    workers: Workers,
+    token_budget: usize,
+    origin: String,
+    digest: String,
+}
+
+impl Classifier {
+    /// The model compiled into the crate, with default options.
+    ///
+    /// # Errors
+    /// [`ClassifyError`] when the crate was built without the feature `embedded-model`.
+    pub fn embedded() -> Result<Self, ClassifyError> {
+        Self::load(&ModelSource::Embedded, &Options::default())
+    }
+
+    /// Loads a model.
+    ///
+    /// # Errors
+    /// [`ClassifyError`] when its files cannot be read or do not fit together, or it has no
+    /// classification head.
+    pub fn load(source: &ModelSource, options: &Options) -> Result<Self, ClassifyError> {
+        Self::from_files(&ModelFiles::read(source)?, options)
+    }
+
+    /// Loads a model from the bytes of its files.
+    ///
+    /// # Errors
+    /// As [`Classifier::load`].
+    pub fn from_files(files: &ModelFiles, options: &Options) -> Result<Self, ClassifyError> {
+        let config = ModelConfig::from_json(&files.config)?;
+        let labels = config.labels.clone().ok_or(ClassifyError::NoHead)?;
+        let settings = match &files.settings {
+            Some(bytes) => Settings::from_json(bytes)?,
+            None => Settings::default(),
+        };
+        let max_tokens = settings.max_tokens.min(config.encoder.max_position_embeddings);
+        let max_context = settings.max_context_tokens.min(max_tokens / 2);
+        let tokenizer = Tokenizer::from_json(
+            &files.tokenizer,
+            config.encoder.vocab_size,
+            max_tokens,
+            max_context,
+        )?;
+        let engine = CandleEngine::load(&config, &files.weights)?;
+        let classifier = Self {
+            categories: settings.resolve(&labels)?,
+            labels,
+            settings,
+            tokenizer,
+            engine: Box::new(engine),
+            workers: Workers::new(options.threads)?,
+            token_budget: options.token_budget.max(1),
+            origin: files.origin.clone(),
+            digest: files.digest(),
+        };
+        // One real pass: a model that cannot compute or gives NaN is refused here, not later.
+        classifier.scores(&[Input::from("We may change these terms at any time.")])?;
+        Ok(classifier)
+    }
+
+    /// What the model can say.
+    pub fn labels(&self) -> &LabelSet {
+        &self.labels
+    }
+
+    /// The model's own settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The forward pass, for those who need states and not scores.
+    pub fn engine(&self) -> &dyn Engine {
+        self.engine.as_ref()
+    }
+
+    /// The tokenizer with the model's limits.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Where the model came from: `embedded`, a path, or `hf:owner/name@revision`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// SHA-256 over the model's files, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Probabilities of every input, in their order.
+    ///
+    /// An input over the model's limit is read in overlapping windows; for each category the
+    /// window in which it is most probable counts.
+    ///
+    /// # Errors
+    /// [`ClassifyError`] when a text cannot be tokenised, the computation fails, or the model
+    /// gives values that are not finite.
+    pub fn scores(&self, inputs: &[Input<'_>]) -> Result<Vec<Scores>, ClassifyError> {
+        // Chunks are large enough that a worker seldom asks and small enough to share out evenly.
+        let chunks: Vec<&[Input<'_>]> = inputs.chunks(64).collect();
+        let encoded = self.workers.map(chunks.len(), |i| {
+            chunks[i]
+                .iter()
+                .map(|input| {
+                    self.tokenizer.encode(input.text, &self.settings.context.compose(input))
+                })
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(ClassifyError::from)
+        })?;
+        let mut owners = Vec::new();
+        let mut sequences: Vec<&Encoded> = Vec::new();
+        for (owner, windows) in encoded.iter().flatten().enumerate() {
+            for window in &windows.windows {
+                owners.push(owner);
+                sequences.push(window);
+            }
+        }
+        let lengths: Vec<usize> = sequences.iter().map(|s| s.ids.len()).collect();
+        let batches = plan(&lengths, self.token_budget);
+        let logits = self.workers.map(batches.len(), |i| {
+            let batch = Batch::pack(batches[i].iter().map(|&s| sequences[s]));
+            Ok(self.engine.logits(&batch)?)
+        })?;
+        let mut scores: Vec<Scores> =
+            vec![Scores { category: Vec::new(), denied: Vec::new(), windows: 0 }; inputs.len()];
+        for (members, logits) in batches.iter().zip(&logits) {
+            for (row, &sequence) in members.iter().enumerate() {
+                self.merge(&mut scores[owners[sequence]], logits, row)?;
+            }
+        }
+        Ok(scores)
+    }
+
+    /// Adds one window's logits to the scores of its input.
+    fn merge(&self, scores: &mut Scores, logits: &Logits, row: usize) -> Result<(), ClassifyError> {
+        let count = self.labels.len();
+        let range = row * count..(row + 1) * count;
+        let category = logits.category.get(range.clone()).ok_or(ClassifyError::NotFinite)?;
+        let denied = if self.labels.has_stance() {
+            logits.denied.get(range).ok_or(ClassifyError::NotFinite)?
+        } else {
+            &[]
+        };
+        if category.iter().chain(denied).any(|l| !l.is_finite()) {
+            return Err(ClassifyError::NotFinite);
+        }
+        let is_first = scores.windows == 0;
+        scores.windows += 1;
+        if is_first {
+            scores.category = vec![-1.0; count];
+            scores.denied = vec![0.0; denied.len()];
+        }
+        for (c, settings) in self.categories.iter().enumerate() {
+            let about = sigmoid(category[c] / settings.temperature);
+            if about > scores.category[c] {
+                scores.category[c] = about;
+                if let (Some(slot), Some(logit)) = (scores.denied.get_mut(c), denied.get(c)) {
+                    *slot = sigmoid(logit / settings.stance_temperature);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The categories whose probability reaches their threshold, with the stance that the model
+    /// reads, in the order of the label set.
+    pub fn findings(&self, scores: &Scores) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (category, settings) in self.categories.iter().enumerate() {
+            let about = scores.category.get(category).copied().unwrap_or(0.0);
+            if about < settings.threshold {
+                continue;
+            }
+            let stance = match scores.denied.get(category) {
+                Some(&denied) if denied >= settings.stance_threshold => Stance::Denied,
+                _ => Stance::Asserted,
+            };
+            findings.push(Finding {
+                category,
+                stance,
+                probability: scores.probability(category, stance),
+                category_probability: about,
+            });
+        }
+        findings
+    }
+}
+
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
