@@ -58,8 +58,14 @@ pub enum Color {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Tell which data-use categories the sentences of documents are about.
+    Classify(Box<ClassifyArgs>),
     /// Print the categories: definitions and their places in other vocabularies.
     Labels(LabelsArgs),
+    /// Write a model as a plain Hugging Face folder.
+    Export(ExportArgs),
+    /// Print the licences of code, weights and data.
+    Licenses(LicensesArgs),
 }
 
 /// Which model.
@@ -219,15 +225,13 @@ pub enum PlainFormat {
 
 /// Arguments of `fineprint export`.
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_long_help = "The folder holds 32-bit floats and loads in transformers (AutoModel), in
+#[command(after_long_help = "The folder holds 32-bit floats and loads in transformers (AutoModel), in
 sentence-transformers and in engines that read either; its model card says how the logits become
 probabilities.
 
 Examples:
   fineprint export --to fineprint-model
-  fineprint export --model ./run-7 --to fineprint-model --force"
-)]
+  fineprint export --model ./run-7 --to fineprint-model --force")]
 pub struct ExportArgs {
     /// The folder to write; it must not exist or be empty.
     #[arg(long, value_name = "DIR")]
@@ -281,5 +285,25 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn options_read_as_typed() {
+        let parse = |args: &[&str]| {
+            CommandLine::try_parse_from(["fineprint", "classify"].iter().chain(args))
+                .map(|line| match line.command {
+                    Command::Classify(args) => *args,
+                    other => panic!("{other:?}"),
+                })
+                .map_err(|e| e.to_string())
+        };
+        let args = parse(&["a.md", "--category", "ai-training,data-sale", "--model", "hf:a/b@c"]);
+        let args = args.unwrap();
+        assert_eq!(args.category, ["ai-training", "data-sale"]);
+        assert_eq!(args.model.model.to_string(), "hf:a/b@c");
+        assert!(parse(&["--min-probability", "1.5"]).unwrap_err().contains("from 0 to 1"));
+        assert!(parse(&["--min-probability", "NaN"]).unwrap_err().contains("from 0 to 1"));
+        assert!(parse(&["--stance", "maybe"]).unwrap_err().contains("asserted or denied"));
+        assert!(parse(&["--model", "hf:../x"]).unwrap_err().contains("is no model"));
     }
 }

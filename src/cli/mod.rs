@@ -5,6 +5,7 @@
 //! program, not the library: its items may change in any version.
 
 pub mod args;
+mod classify;
 pub mod exit;
 mod labels;
 pub mod printer;
@@ -46,6 +47,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
     match command {
         Command::Labels(args) => labels::run(args, printer),
+        Command::Classify(args) => classify::run(args, printer),
+        _ => anyhow::bail!("soon"),
     }
 }
 
