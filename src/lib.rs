@@ -4,8 +4,12 @@
 //! categories each sentence is about and whether it says that the practice happens or that it
 //! does not.
 
+pub mod batch;
 pub mod cli;
+pub mod document;
 pub mod encode;
 pub mod label;
+pub mod limits;
 pub mod model;
 pub mod report;
+pub mod segment;
