@@ -8,6 +8,7 @@ pub mod batch;
 pub mod cli;
 pub mod document;
 pub mod encode;
+pub mod eval;
 pub mod label;
 pub mod limits;
 pub mod model;
