@@ -79,7 +79,8 @@ impl AtomicFolder {
     /// The operating system's; [`io::ErrorKind::AlreadyExists`] when the destination is a file, or
     /// a folder that is not empty and `replace` is not set.
     pub fn create(destination: &Path, replace: bool) -> io::Result<Self> {
-        let exists = |what: &str| Err(io::Error::new(io::ErrorKind::AlreadyExists, what.to_owned()));
+        let exists =
+            |what: &str| Err(io::Error::new(io::ErrorKind::AlreadyExists, what.to_owned()));
         match fs::read_dir(destination).map(|mut entries| entries.next().is_none()) {
             Ok(is_empty) if is_empty || replace => {}
             Ok(_) => return exists("the folder is not empty"),
@@ -120,7 +121,8 @@ impl AtomicFolder {
     /// The operating system's; the destination is then as it was.
     pub fn commit(self) -> io::Result<()> {
         let parent = folder_of(&self.destination);
-        let aside = tempfile::Builder::new().prefix(".fineprint-").suffix(".old").tempdir_in(parent)?;
+        let aside =
+            tempfile::Builder::new().prefix(".fineprint-").suffix(".old").tempdir_in(parent)?;
         let old = aside.path().join("old");
         let had_old = match fs::rename(&self.destination, &old) {
             Ok(()) => true,

@@ -158,9 +158,8 @@ impl Discovery {
                 Ok(_) => {}
                 Err(error) => {
                     let name = path_of(&error).unwrap_or(root).to_string_lossy().into_owned();
-                    let reason = error
-                        .io_error()
-                        .map_or_else(|| error.to_string(), |error| describe(error));
+                    let reason =
+                        error.io_error().map_or_else(|| error.to_string(), |error| describe(error));
                     return Some(Err(Failure { name, reason }));
                 }
             }

@@ -40,9 +40,10 @@ impl Source {
     pub fn size(&self) -> u64 {
         match self {
             Self::Stdin => 0,
-            Self::File(path) => {
-                std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map_or(0, |m| m.len())
-            }
+            Self::File(path) => std::fs::metadata(path)
+                .ok()
+                .filter(std::fs::Metadata::is_file)
+                .map_or(0, |m| m.len()),
         }
     }
 

@@ -97,9 +97,8 @@ pub fn run<E: From<std::io::Error>>(
         waiting.extend(read_wave(&pool, wave, options));
         loop {
             let pending: usize = waiting.iter().map(to_score).sum();
-            let is_due = is_last
-                || pending >= options.chunk_sentences
-                || waiting.len() > WAITING_DOCUMENTS;
+            let is_due =
+                is_last || pending >= options.chunk_sentences || waiting.len() > WAITING_DOCUMENTS;
             if waiting.is_empty() || !is_due {
                 break;
             }

@@ -225,13 +225,15 @@ pub enum PlainFormat {
 
 /// Arguments of `fineprint export`.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "The folder holds 32-bit floats and loads in transformers (AutoModel), in
+#[command(
+    after_long_help = "The folder holds 32-bit floats and loads in transformers (AutoModel), in
 sentence-transformers and in engines that read either; its model card says how the logits become
 probabilities.
 
 Examples:
   fineprint export --to fineprint-model
-  fineprint export --model ./run-7 --to fineprint-model --force")]
+  fineprint export --model ./run-7 --to fineprint-model --force"
+)]
 pub struct ExportArgs {
     /// The folder to write; it must not exist or be empty.
     #[arg(long, value_name = "DIR")]

@@ -8,6 +8,7 @@ pub mod args;
 mod classify;
 pub mod exit;
 mod labels;
+mod licenses;
 pub mod printer;
 
 use std::ffi::OsString;
@@ -48,6 +49,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
     match command {
         Command::Labels(args) => labels::run(args, printer),
         Command::Classify(args) => classify::run(args, printer),
+        Command::Licenses(args) => licenses::run(args, printer),
         _ => anyhow::bail!("soon"),
     }
 }

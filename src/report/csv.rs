@@ -51,7 +51,11 @@ impl<W: Write> Csv<W> {
         }
     }
 
-    fn row(&mut self, sentence: &SentenceRecord, finding: Option<&FindingRecord>) -> io::Result<()> {
+    fn row(
+        &mut self,
+        sentence: &SentenceRecord,
+        finding: Option<&FindingRecord>,
+    ) -> io::Result<()> {
         let number = |n: Option<usize>| n.map_or_else(String::new, |n| n.to_string());
         let mut row = vec![
             sentence.document.clone(),

@@ -9,8 +9,8 @@ mod csv;
 mod json;
 pub mod record;
 mod recorder;
-mod text;
 pub mod terminal;
+mod text;
 
 use std::io;
 

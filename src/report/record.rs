@@ -182,11 +182,7 @@ pub struct CategoryProbability {
     #[serde(serialize_with = "finite")]
     pub category: f32,
     /// P(denied | category); absent for a model without stances.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "finite_option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "finite_option")]
     pub denied: Option<f32>,
 }
 

@@ -130,8 +130,10 @@ impl Recorder<'_> {
         let mut chosen = std::collections::HashSet::new();
         let explain = self.explain;
         if let Explain::Top(limit) = explain {
-            let mut all: Vec<(usize, &Finding)> =
-                shown.iter().flat_map(|(i, findings)| findings.iter().map(move |f| (*i, f))).collect();
+            let mut all: Vec<(usize, &Finding)> = shown
+                .iter()
+                .flat_map(|(i, findings)| findings.iter().map(move |f| (*i, f)))
+                .collect();
             all.sort_by(|(i, a), (j, b)| b.probability.total_cmp(&a.probability).then(i.cmp(j)));
             let mut counts = vec![0; self.classifier.labels().len()];
             for (index, finding) in all {

@@ -204,7 +204,8 @@ impl<W: Write> Text<W> {
             let _ = write!(head, "{:>NUMBER$}", column.name);
         }
         writeln!(self.out, "\n{}", paint(palette.group, &head))?;
-        let silent = if self.options.stance.is_none() { "no statement found" } else { "none found" };
+        let silent =
+            if self.options.stance.is_none() { "no statement found" } else { "none found" };
         for (group, categories) in self.groups() {
             if !group.is_empty() {
                 writeln!(self.out, "  {}", paint(palette.dim, group))?;
@@ -371,18 +372,14 @@ fn plural(count: usize, noun: &str) -> String {
 
 /// A sentence in quotation marks, wrapped, with its deciding words underlined, or in brackets
 /// where there are no styles.
-fn quoted(
-    text: &str,
-    evidence: &[EvidenceRecord],
-    palette: &Palette,
-    width: usize,
-) -> Vec<String> {
+fn quoted(text: &str, evidence: &[EvidenceRecord], palette: &Palette, width: usize) -> Vec<String> {
     let (open, close) = if palette.is_coloured { ("", "") } else { ("[", "]") };
     let mut shown = String::from("“");
     let mut marked: Vec<Range<usize>> = Vec::new();
     let mut done = 0;
     for span in evidence {
-        let (Some(before), Some(words)) = (text.get(done..span.start), text.get(span.start..span.end))
+        let (Some(before), Some(words)) =
+            (text.get(done..span.start), text.get(span.start..span.end))
         else {
             continue;
         };
