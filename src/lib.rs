@@ -5,5 +5,6 @@
 //! does not.
 
 pub mod encode;
+pub mod eval;
 pub mod label;
 pub mod model;
