@@ -4,7 +4,9 @@
 //! categories each sentence is about and whether it says that the practice happens or that it
 //! does not.
 
+pub mod cli;
 pub mod encode;
 pub mod eval;
 pub mod label;
 pub mod model;
+pub mod report;
