@@ -5,6 +5,7 @@
 //! does not.
 
 pub mod cli;
+pub mod corpus;
 pub mod encode;
 pub mod eval;
 pub mod label;
