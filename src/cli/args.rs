@@ -58,8 +58,16 @@ pub enum Color {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Tell which data-use categories the sentences of documents are about.
+    Classify(Box<ClassifyArgs>),
     /// Print the categories: definitions and their places in other vocabularies.
     Labels(LabelsArgs),
+    /// Rebuild, count, compare and extend labelled data.
+    Data(super::data::DataArgs),
+    /// Write a model as a plain Hugging Face folder.
+    Export(ExportArgs),
+    /// Print the licences of code, weights and data.
+    Licenses(LicensesArgs),
 }
 
 /// Which model.
@@ -281,5 +289,25 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn options_read_as_typed() {
+        let parse = |args: &[&str]| {
+            CommandLine::try_parse_from(["fineprint", "classify"].iter().chain(args))
+                .map(|line| match line.command {
+                    Command::Classify(args) => *args,
+                    other => panic!("{other:?}"),
+                })
+                .map_err(|e| e.to_string())
+        };
+        let args = parse(&["a.md", "--category", "ai-training,data-sale", "--model", "hf:a/b@c"]);
+        let args = args.unwrap();
+        assert_eq!(args.category, ["ai-training", "data-sale"]);
+        assert_eq!(args.model.model.to_string(), "hf:a/b@c");
+        assert!(parse(&["--min-probability", "1.5"]).unwrap_err().contains("from 0 to 1"));
+        assert!(parse(&["--min-probability", "NaN"]).unwrap_err().contains("from 0 to 1"));
+        assert!(parse(&["--stance", "maybe"]).unwrap_err().contains("asserted or denied"));
+        assert!(parse(&["--model", "hf:../x"]).unwrap_err().contains("is no model"));
     }
 }

@@ -5,8 +5,11 @@
 //! program, not the library: its items may change in any version.
 
 pub mod args;
+mod classify;
+pub mod data;
 pub mod exit;
 mod labels;
+mod licenses;
 pub mod printer;
 
 use std::ffi::OsString;
@@ -46,6 +49,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
     match command {
         Command::Labels(args) => labels::run(args, printer),
+        Command::Classify(args) => classify::run(args, printer),
+        Command::Licenses(args) => licenses::run(args, printer),
+        Command::Data(args) => data::run(args, printer),
+        _ => anyhow::bail!("soon"),
     }
 }
 

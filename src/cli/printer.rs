@@ -41,9 +41,13 @@ impl Printer {
         }
     }
 
-    /// Standard output, buffered; escape codes are stripped where colours are off.
+    /// Standard output, buffered.
+    ///
+    /// Nothing is stripped: data must come out as it is, and text has no escape codes where
+    /// [`colours_stdout`](Self::colours_stdout) says no.
     pub fn stdout(&self) -> impl Write + use<> {
-        let choice = if self.colours_stdout() { ColorChoice::Always } else { ColorChoice::Never };
+        let is_coloured = self.colours_stdout();
+        let choice = if is_coloured { ColorChoice::Always } else { ColorChoice::AlwaysAnsi };
         io::BufWriter::with_capacity(64 << 10, AutoStream::new(io::stdout(), choice))
     }
 
@@ -111,12 +115,17 @@ impl Printer {
         }
     }
 
-    /// Starts a progress bar on standard error; it stays hidden where that is no terminal or
-    /// `--quiet` or `--no-progress` say so.
+    /// Whether a progress bar will be seen: standard error is a terminal, and neither `--quiet`
+    /// nor `--no-progress` was given.
+    pub fn shows_progress(&self) -> bool {
+        self.has_progress && io::stderr().is_terminal()
+    }
+
+    /// Starts a progress bar on standard error; it stays hidden where it would not be seen.
     ///
     /// `template` is indicatif's; without a total, `{len}` and `{eta}` must not occur in it.
     pub fn start_progress(&self, total: Option<u64>, template: &str) -> ProgressBar {
-        let target = if self.has_progress {
+        let target = if self.shows_progress() {
             ProgressDrawTarget::stderr_with_hz(8)
         } else {
             ProgressDrawTarget::hidden()

@@ -6,6 +6,7 @@
 //! chooses the decision rule, and [`report`] shows it all. [`baseline`] holds what a model has to
 //! beat. Nothing here loads a model or prints.
 
+pub mod baseline;
 pub mod bootstrap;
 pub mod calibration;
 pub mod examples;

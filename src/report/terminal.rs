@@ -138,6 +138,23 @@ pub fn wrap(text: &str, width: usize) -> Vec<std::ops::Range<usize>> {
     lines
 }
 
+/// The last part of `text` that fits into `width` columns, with `…` for what is left out.
+pub fn ending(text: &str, width: usize) -> Cow<'_, str> {
+    if text.width() <= width {
+        return Cow::Borrowed(text);
+    }
+    let mut columns = 1;
+    let mut start = text.len();
+    for (at, c) in text.char_indices().rev() {
+        columns += c.width().unwrap_or(0);
+        if columns > width {
+            break;
+        }
+        start = at;
+    }
+    Cow::Owned(format!("…{}", text.get(start..).unwrap_or_default()))
+}
+
 /// `text` padded with spaces on the right to `width` columns.
 pub fn pad(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(text.width());
@@ -166,6 +183,9 @@ mod tests {
     fn wide_characters_count_double() {
         assert_eq!(lines("個人情報", 4), ["個人", "情報"]);
         assert_eq!(pad("個人", 6), "個人  ");
+        assert_eq!(ending("個人情報", 8), "個人情報");
+        assert_eq!(ending("個人情報", 6), "…情報");
+        assert_eq!(ending("個人情報", 1), "…");
     }
 
     #[test]
