@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod classify;
 pub mod cli;
+pub mod corpus;
 pub mod document;
 pub mod encode;
 pub mod eval;

@@ -6,6 +6,7 @@
 
 pub mod args;
 mod classify;
+pub mod data;
 pub mod exit;
 mod labels;
 mod licenses;
@@ -50,6 +51,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Labels(args) => labels::run(args, printer),
         Command::Classify(args) => classify::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
+        Command::Data(args) => data::run(args, printer),
         _ => anyhow::bail!("soon"),
     }
 }
