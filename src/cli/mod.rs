@@ -7,6 +7,7 @@
 pub mod args;
 mod classify;
 pub mod exit;
+mod export;
 mod labels;
 mod licenses;
 pub mod printer;
@@ -50,7 +51,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Labels(args) => labels::run(args, printer),
         Command::Classify(args) => classify::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
-        _ => anyhow::bail!("soon"),
+        Command::Export(args) => export::run(args, printer),
     }
 }
 
