@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod classify;
 pub mod cli;
+pub mod corpus;
 pub mod document;
 pub mod encode;
 pub mod eval;
@@ -15,3 +16,4 @@ pub mod limits;
 pub mod model;
 pub mod report;
 pub mod segment;
+pub mod train;

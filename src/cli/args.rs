@@ -62,6 +62,8 @@ pub enum Command {
     Classify(Box<ClassifyArgs>),
     /// Print the categories: definitions and their places in other vocabularies.
     Labels(LabelsArgs),
+    /// Rebuild, count, compare and extend labelled data.
+    Data(super::data::DataArgs),
     /// Write a model as a plain Hugging Face folder.
     Export(ExportArgs),
     /// Print the licences of code, weights and data.

@@ -6,6 +6,7 @@
 
 pub mod args;
 mod classify;
+pub mod data;
 pub mod exit;
 mod export;
 mod labels;
@@ -52,6 +53,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Classify(args) => classify::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
         Command::Export(args) => export::run(args, printer),
+        Command::Data(args) => data::run(args, printer),
     }
 }
 
