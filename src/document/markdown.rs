@@ -59,6 +59,8 @@ impl Reader<'_, '_> {
             Event::Start(tag) => self.open(&tag),
             Event::End(tag) => self.close(tag),
             Event::Text(_) if self.hidden == 0 && self.code => self.code_line(range),
+            // Emphasis that pairs with nothing: real documents are full of it.
+            Event::Text(shown) if shown.len() >= 2 && shown.bytes().all(|b| b == b'*') => {}
             Event::Text(shown) if self.hidden == 0 => self.out.push_written_as(&shown, range),
             Event::Code(shown) if self.hidden == 0 => self.inline_code(&shown, range),
             Event::SoftBreak => self.out.space(range.start),

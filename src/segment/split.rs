@@ -38,10 +38,7 @@ fn is_terminator(c: char) -> bool {
 fn closers(text: &str, from: usize) -> usize {
     let mut end = from;
     for c in text[from..].chars().take(8) {
-        if !matches!(
-            c,
-            '"' | '”' | '’' | '\'' | ')' | ']' | '»' | '*' | '†' | '‡' | '¹' | '²' | '³'
-        ) {
+        if !matches!(c, '"' | '”' | '’' | '\'' | ')' | ']' | '»' | '*' | '_' | '†' | '‡' | '¹' | '²' | '³') {
             break;
         }
         end += c.len_utf8();
@@ -92,24 +89,24 @@ impl<'a> Ending<'a> {
         let from = self.text.ceil_char_boundary(self.at.saturating_sub(40)).max(self.sentence);
         let window = self.text.get(from..self.at).unwrap_or("");
         let start = window.rfind(|c: char| {
-            c.is_whitespace() || matches!(c, '(' | '[' | '“' | '"' | '‘' | '/' | '—' | '–')
+            c.is_whitespace() || matches!(c, '(' | '[' | '“' | '"' | '‘' | '/' | '-' | '—' | '–' | '*')
         });
-        let start =
-            start.map_or(0, |at| at + window[at..].chars().next().map_or(0, char::len_utf8));
+        let start = start.map_or(0, |at| {
+            at + window[at..].chars().next().map_or(0, char::len_utf8)
+        });
         &window[start..]
     }
 
     /// Judges a terminator with white space after it.
     fn ends_before(&self, next: &str) -> bool {
         let start = Next::read(next);
-        if start.lower && !start.is_item {
-            return false;
-        }
         let run = &self.text[self.at..self.run_end];
         let word = self.word();
+        if start.lower && !start.is_item {
+            return run == "." && self.closed == self.run_end && careless(word, start.word);
+        }
         if run.starts_with(['!', '?']) {
-            return !abbreviations::carries_mark(word)
-                || abbreviations::begins_sentences(start.word);
+            return !abbreviations::carries_mark(word) || abbreviations::begins_sentences(start.word);
         }
         if run.starts_with('…') || run.len() > 1 {
             return !start.digit;
@@ -131,11 +128,10 @@ impl<'a> Ending<'a> {
 
     /// Whether all of the sentence so far is the number of a clause (`10.2.`, `Section 3.`, `a.`).
     fn is_marker(&self, word: &str) -> bool {
-        let so_far =
-            self.text[self.sentence..self.at].trim_start_matches(['(', '"', '“', '*', ' ']);
-        if so_far.len() > 32 {
+        if self.at - self.sentence > 40 {
             return false;
         }
+        let so_far = self.text[self.sentence..self.at].trim_start_matches(['(', '"', '“', '*', ' ']);
         let numbered = |name: &str| {
             let name = name.trim_end_matches(')');
             name.len() <= 12
@@ -154,15 +150,7 @@ impl<'a> Ending<'a> {
             && numbered(word)
             && matches!(
                 head.to_lowercase().as_str(),
-                "section"
-                    | "article"
-                    | "clause"
-                    | "part"
-                    | "chapter"
-                    | "schedule"
-                    | "annex"
-                    | "§"
-                    | "step"
+                "section" | "article" | "clause" | "part" | "chapter" | "schedule" | "annex" | "§" | "step"
             )
     }
 
@@ -170,8 +158,7 @@ impl<'a> Ending<'a> {
     /// `the law.1 We`.
     fn glued(&self) -> Option<usize> {
         let before = self.text[self.sentence..self.at].chars().next_back()?;
-        if self.run_end - self.at != 1 || !(before.is_alphabetic() || matches!(before, ')' | '”'))
-        {
+        if self.run_end - self.at != 1 || !(before.is_alphabetic() || matches!(before, ')' | '”')) {
             return None;
         }
         let word = self.word();
@@ -202,11 +189,19 @@ impl<'a> Ending<'a> {
         let bounded = after.is_whitespace() || matches!(after, ',' | '’' | '\'' | ';' | ':' | ')');
         let domain = abbreviations::is_domain_ending(&next.to_lowercase());
         let known = bounded || abbreviations::begins_sentences(next);
-        let named =
-            after == '.' && !abbreviations::is_domain_ending(body[end..].trim_start_matches('.'));
+        let named = after == '.' && !abbreviations::is_domain_ending(body[end..].trim_start_matches('.'));
         let fits = capital && lower && (known || named) && (!domain || opener);
         fits.then_some(self.closed)
     }
+}
+
+/// Whether a sentence begins in lower case by carelessness: after an ordinary word, with a word
+/// that hardly anything but a sentence has there.
+fn careless(before: &str, next: &str) -> bool {
+    before.len() >= 4
+        && before.bytes().all(|b| b.is_ascii_lowercase())
+        && abbreviations::stop_after(before) == Stop::Plain
+        && matches!(next, "the" | "we" | "you" | "if" | "this" | "these" | "your" | "our")
 }
 
 /// How a text that may be the next sentence begins.
@@ -221,9 +216,8 @@ struct Next<'a> {
 impl<'a> Next<'a> {
     fn read(next: &'a str) -> Self {
         let is_item = enumeration_mark(next).is_some();
-        let body = next.trim_start_matches([
-            '"', '“', '‘', '\'', '(', '[', '«', '*', '¿', '¡', '-', '–', '—', ' ',
-        ]);
+        let body =
+            next.trim_start_matches(['"', '“', '‘', '\'', '(', '[', '«', '*', '¿', '¡', '-', '–', '—', ' ']);
         let end = body.char_indices().take(24).find(|(_, c)| !c.is_alphanumeric());
         let end = end.map_or_else(|| body.floor_char_boundary(body.len().min(48)), |(at, _)| at);
         let word = &body[..end];
