@@ -16,3 +16,4 @@ pub mod limits;
 pub mod model;
 pub mod report;
 pub mod segment;
+pub mod train;

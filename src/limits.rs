@@ -28,8 +28,9 @@ pub const SECTION_TITLE_BYTES: usize = 240;
 /// Longest lead-in that is kept, in bytes; of a longer one its end is kept.
 pub const LEAD_IN_BYTES: usize = 300;
 
-/// How much of a document's visible text the language detection reads, in bytes.
-pub const LANGUAGE_SAMPLE_BYTES: usize = 32 << 10;
+/// How much of a document's visible text the language detection reads, in bytes (at most twice
+/// as much, where its paragraphs are long).
+pub const LANGUAGE_SAMPLE_BYTES: usize = 4 << 10;
 
 /// How much of a file the search for its format and declared encoding reads, in bytes.
 pub const SNIFF_BYTES: usize = 4 << 10;

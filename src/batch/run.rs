@@ -7,10 +7,9 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::read::{Failure, Source};
-use crate::classify::{ClassifyError, Scores};
+use crate::classify::{ClassifyError, Scores, input_of};
 use crate::document::{Document, ParseOptions};
 use crate::encode::Input;
-use crate::report::input_of;
 use crate::segment::{Sentence, sentences};
 
 /// Most documents that are read at once.

@@ -8,6 +8,7 @@ pub mod args;
 mod classify;
 pub mod data;
 pub mod exit;
+mod export;
 mod labels;
 mod licenses;
 pub mod printer;
@@ -51,8 +52,8 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Labels(args) => labels::run(args, printer),
         Command::Classify(args) => classify::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
+        Command::Export(args) => export::run(args, printer),
         Command::Data(args) => data::run(args, printer),
-        _ => anyhow::bail!("soon"),
     }
 }
 

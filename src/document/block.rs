@@ -116,7 +116,11 @@ impl SpanMap {
         });
         let end = match end.checked_sub(1).and_then(|last| self.piece(last)) {
             Some(piece) if end > first => {
-                if piece.verbatim { piece.start + (end - piece.at) } else { piece.end }
+                if piece.verbatim {
+                    piece.start + (end - piece.at)
+                } else {
+                    piece.end
+                }
             }
             _ => start,
         };
@@ -141,6 +145,8 @@ pub(crate) struct Builder<'a> {
     strong_depth: u32,
     /// Lead-in of paragraphs that are items in all but markup (`(a) …`, `• …`).
     marked_lead_in: Option<Arc<str>>,
+    /// What the last block introduces, by the number of blocks: lists may open in dozens.
+    introduction: Option<(usize, Option<Arc<str>>)>,
 }
 
 /// The text of the block being read.
@@ -167,6 +173,7 @@ impl<'a> Builder<'a> {
             run: Run::fresh(),
             strong_depth: 0,
             marked_lead_in: None,
+            introduction: None,
         }
     }
 
@@ -181,9 +188,12 @@ impl<'a> Builder<'a> {
         let source = self.source;
         let Some(text) = source.get(range.clone()) else { return };
         let mut word_start = None;
+        let mut before = ' ';
         for (at, c) in text.char_indices() {
             let offset = range.start + at;
-            if c.is_whitespace() || is_invisible(c) {
+            let joins_nothing = is_joiner(c) && before.is_ascii();
+            before = c;
+            if c.is_whitespace() || is_invisible(c) || joins_nothing {
                 if let Some(start) = word_start.take() {
                     self.word(start..offset);
                 }
@@ -217,7 +227,8 @@ impl<'a> Builder<'a> {
         let rest = &visible[..visible.floor_char_boundary(visible.len() - 1)];
         let head = common_prefix(rest, written);
         let tail = common_suffix(&visible[head..], &written[head..]);
-        let tail = tail.min(visible[head..].len() - visible[head..].chars().next().map_or(0, char::len_utf8));
+        let tail = tail
+            .min(visible[head..].len() - visible[head..].chars().next().map_or(0, char::len_utf8));
         self.push_source(range.start..range.start + head);
         let middle = range.start + head..range.end - tail;
         let end = middle.end;
@@ -268,11 +279,6 @@ impl<'a> Builder<'a> {
     /// Leaves it.
     pub(crate) fn close_strong(&mut self) {
         self.strong_depth = self.strong_depth.saturating_sub(1);
-    }
-
-    /// Whether text of a block is waiting to be flushed.
-    pub(crate) fn is_open(&self) -> bool {
-        !self.run.text.is_empty()
     }
 
     fn word(&mut self, range: Range<usize>) {
@@ -342,7 +348,6 @@ impl<'a> Builder<'a> {
 
     /// Ends the block being read as one ready-made sentence.
     pub(crate) fn flush_whole(&mut self) {
-        let before = self.blocks.len();
         let run = std::mem::replace(&mut self.run, Run::fresh());
         if run.text.is_empty() {
             return;
@@ -356,7 +361,6 @@ impl<'a> Builder<'a> {
             breaks: Vec::new(),
             whole: true,
         });
-        debug_assert_eq!(self.blocks.len(), before + 1);
     }
 
     fn kind_of_paragraph(&mut self, run: &Run) -> BlockKind {
@@ -409,9 +413,17 @@ impl<'a> Builder<'a> {
         self.blocks.len()
     }
 
-    fn introduction(&self) -> Option<Arc<str>> {
+    fn introduction(&mut self) -> Option<Arc<str>> {
         let last = self.blocks.last()?;
-        outline::introduction(&last.text, last.kind)
+        let count = self.blocks.len();
+        match &self.introduction {
+            Some((known, introduction)) if *known == count => introduction.clone(),
+            _ => {
+                let introduction = outline::introduction(&last.text, last.kind);
+                self.introduction = Some((count, introduction.clone()));
+                introduction
+            }
+        }
     }
 }
 
@@ -422,9 +434,14 @@ impl Run {
 }
 
 /// Characters that show nothing and only disturb words: zero-width spaces, soft hyphens, marks of
-/// byte order. Joiners stay, scripts and emoji need them.
+/// byte order.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' | '\0')
+}
+
+/// Zero-width joiners: scripts and emoji need them, after ASCII they are debris.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
 }
 
 fn common_prefix(a: &str, b: &str) -> usize {

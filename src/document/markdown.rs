@@ -15,7 +15,8 @@ use super::html;
 /// Reads the blocks of a Markdown text.
 pub(crate) fn read(text: &str, warnings: &mut Vec<Warning>) -> Vec<Block> {
     let start = front_matter(text);
-    let options = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH;
+    let options =
+        Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH;
     let mut reader = Reader {
         out: Builder::new(text),
         text,
@@ -58,6 +59,8 @@ impl Reader<'_, '_> {
             Event::Start(tag) => self.open(&tag),
             Event::End(tag) => self.close(tag),
             Event::Text(_) if self.hidden == 0 && self.code => self.code_line(range),
+            // Emphasis that pairs with nothing: real documents are full of it.
+            Event::Text(shown) if shown.len() >= 2 && shown.bytes().all(|b| b == b'*') => {}
             Event::Text(shown) if self.hidden == 0 => self.out.push_written_as(&shown, range),
             Event::Code(shown) if self.hidden == 0 => self.inline_code(&shown, range),
             Event::SoftBreak => self.out.space(range.start),

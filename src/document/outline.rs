@@ -124,7 +124,23 @@ pub(crate) fn is_roman(text: &str) -> bool {
 
 /// Characters that mark an item of a list.
 pub(crate) fn is_bullet(c: char) -> bool {
-    matches!(c, '•' | '●' | '○' | '◦' | '▪' | '■' | '□' | '▫' | '‣' | '⁃' | '∙' | '·' | '◆' | '➢' | '✓')
+    matches!(
+        c,
+        '•' | '●'
+            | '○'
+            | '◦'
+            | '▪'
+            | '■'
+            | '□'
+            | '▫'
+            | '‣'
+            | '⁃'
+            | '∙'
+            | '·'
+            | '◆'
+            | '➢'
+            | '✓'
+    )
 }
 
 /// Whether a text begins with a bullet or a dash and a blank.
@@ -171,7 +187,8 @@ pub(crate) fn starts_with_item_marker(text: &str) -> bool {
 /// A colon promises one whatever the block. A paragraph also does by `the following`, by a
 /// question, or by stopping without a full stop ("We may share data with").
 pub(crate) fn introduction(text: &str, kind: BlockKind) -> Option<Arc<str>> {
-    let shown = text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '-' | '–' | '—'));
+    let shown = text
+        .trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '-' | '–' | '—'));
     let last = shown.chars().next_back()?;
     let sentence = last_sentence(text);
     let promises = match last {
@@ -215,7 +232,8 @@ fn last_sentence(text: &str) -> &str {
         let Some(next) = after.strip_prefix(' ') else { continue };
         let word_at = window[..at].rfind([' ', '(']).map_or(0, |space| space + 1);
         let word = &window[word_at..at];
-        let short = word.len() < 2 || word.contains('.') || matches!(word, "Inc" | "Ltd" | "No" | "Sec");
+        let short =
+            word.len() < 2 || word.contains('.') || matches!(word, "Inc" | "Ltd" | "No" | "Sec");
         let starts = next.starts_with(|c: char| c.is_uppercase() || matches!(c, '“' | '"' | '('));
         if starts && !short && word.chars().any(char::is_alphabetic) {
             start = window.len() - next.len();

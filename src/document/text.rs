@@ -206,7 +206,8 @@ fn is_rule(body: &str) -> bool {
 /// Whether a line begins with a clause number (`3.`, `10.2`).
 fn begins_clause(body: &str) -> bool {
     let digits = body.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
-    digits >= 2 && body.as_bytes().first().is_some_and(u8::is_ascii_digit)
+    digits >= 2
+        && body.as_bytes().first().is_some_and(u8::is_ascii_digit)
         && body[digits..].starts_with(' ')
         && body[..digits].contains('.')
 }

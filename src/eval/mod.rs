@@ -14,11 +14,12 @@ pub mod metrics;
 pub mod predictions;
 pub mod ranking;
 pub mod rule;
+pub mod scaling;
 pub mod tally;
-pub mod temperature;
 pub mod threshold;
 
 mod error;
+mod lbfgs;
 mod outcomes;
 
 pub use error::EvalError;

@@ -1,12 +1,12 @@
-//! The decision rule of a model, fitted on labelled examples: temperatures, thresholds, and the
-//! band in which a person should decide.
+//! The decision rule of a model, fitted on labelled examples: scalings, thresholds, and the band in
+//! which a person should decide.
 //!
 //! A rule fitted and measured on the same sentences flatters the model. [`cross_fit`] fits it five
 //! times without the services whose sentences it then decides.
 
 use std::collections::HashMap;
 
-use super::temperature::{self, Sharing, Temperatures};
+use super::scaling::{self, Freedom, Scalings};
 use super::threshold::{self, Goal, log_odds, probability};
 use super::{Decision, Example, Outcomes};
 
@@ -18,21 +18,21 @@ pub const FOLDS: usize = 5;
 pub struct Fit {
     /// What thresholds are chosen for.
     pub goal: Goal,
-    /// How finely temperatures are fitted; none leaves probabilities as they are.
-    pub temperatures: Option<Sharing>,
+    /// How freely scalings are fitted; none leaves probabilities as they are.
+    pub scaling: Option<Freedom>,
 }
 
 impl Default for Fit {
     fn default() -> Self {
-        Self { goal: Goal::BestF1, temperatures: Some(Sharing::PerCategory) }
+        Self { goal: Goal::BestF1, scaling: Some(Freedom::default()) }
     }
 }
 
-/// Temperatures, then thresholds on the probabilities that they give.
+/// Scalings, then thresholds on the probabilities that they give.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    /// By what log-odds are divided.
-    pub temperatures: Temperatures,
+    /// How log-odds are scaled.
+    pub scalings: Scalings,
     /// The thresholds of every category.
     pub decisions: Vec<Decision>,
 }
@@ -41,18 +41,18 @@ impl Rule {
     /// Fits a rule on the given rows.
     pub fn fit(outcomes: &Outcomes, rows: &[usize], how: Fit) -> Self {
         let columns = outcomes.columns();
-        let temperatures = match how.temperatures {
-            Some(sharing) => temperature::fit(outcomes, rows, sharing),
-            None => Temperatures { category: vec![1.0; columns], stance: vec![1.0; columns] },
+        let scalings = match how.scaling {
+            Some(freedom) => scaling::fit(outcomes, rows, freedom),
+            None => Scalings::none(columns),
         };
-        let mut cooled = outcomes.clone();
-        cooled.cool(rows, &temperatures);
-        Self { decisions: threshold::fit(&cooled, rows, how.goal), temperatures }
+        let mut scaled = outcomes.clone();
+        scaled.scale(rows, &scalings);
+        Self { decisions: threshold::fit(&scaled, rows, how.goal), scalings }
     }
 
     /// Changes probabilities and decisions of the given rows.
     pub fn apply(&self, outcomes: &mut Outcomes, rows: &[usize]) {
-        outcomes.cool(rows, &self.temperatures);
+        outcomes.scale(rows, &self.scalings);
         outcomes.decide_rows(rows, &self.decisions);
     }
 }
@@ -146,17 +146,12 @@ pub fn review_band(outcomes: &Outcomes, rule: &[Decision], wanted: f64) -> Optio
 }
 
 impl Outcomes {
-    /// Divides the log-odds of the given rows by temperatures.
-    fn cool(&mut self, rows: &[usize], by: &Temperatures) {
-        let cool = |p: f32, temperature: f32| {
-            // A temperature of 1 must leave the very bits alone.
-            let is_one = (temperature - 1.0).abs() < f32::EPSILON;
-            if is_one { p } else { probability(log_odds(p) / f64::from(temperature)) }
-        };
+    /// Scales the probabilities of the given rows.
+    fn scale(&mut self, rows: &[usize], by: &Scalings) {
         for &row in rows {
             for column in 0..self.columns() {
                 let (category, stance) = (by.category[column], by.stance[column]);
-                self.change(row, column, |p, d| (cool(p, category), cool(d, stance)));
+                self.change(row, column, |p, d| (category.apply(p), stance.apply(d)));
             }
         }
     }
@@ -206,7 +201,7 @@ mod tests {
             let gold = [Label { category: 0, stance: Stance::Asserted }];
             table.push(if truth { &gold } else { &[] }, &[p], &[0.0]);
         }
-        let how = Fit { goal: Goal::BestF1, temperatures: None };
+        let how = Fit { goal: Goal::BestF1, scaling: None };
         let decided = cross_fit(&examples, &table, how);
         let wrong: Vec<usize> = (0..500).filter(|&row| !decided.is_exact(row)).collect();
         assert!(wrong.len() >= 50 && wrong.iter().all(|row| row % 5 == 0), "{}", wrong.len());

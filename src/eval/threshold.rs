@@ -8,13 +8,18 @@ use super::{Decision, Outcomes};
 use crate::label::Stance;
 
 /// How many gold labels the rates of all categories together weigh, in a category's threshold.
-pub const PRIOR_LABELS: f64 = 12.0;
+///
+/// Of several tried with TF-IDF fitted on three fifths of the training services, thresholds on 900
+/// sentences of others and measured on the rest, more shrinkage was better: macro-F1 0.708 without,
+/// 0.718 at 12, 0.723 at 30 (with wider smoothing), 0.727 with one threshold for all. A category
+/// whose scores run differently still gets its way with some 30 labels of its own.
+pub const PRIOR_LABELS: f64 = 30.0;
 
 /// The same for stance thresholds, where denials are rare and the categories alike.
 pub const PRIOR_STANCES: f64 = 60.0;
 
 /// Width of the smoothing along the log-odds.
-const WIDTH: f64 = 0.6;
+const WIDTH: f64 = 1.5;
 
 /// Grid of log-odds: from -4.5 to 4.5, which is 1.1% to 98.9%.
 const LOWEST: f64 = -4.5;

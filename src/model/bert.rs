@@ -258,8 +258,7 @@ impl BertEncoder {
             grad = dinput;
             reversed.push(grads);
         }
-        let embedded =
-            ops::embed_backward(&self.embedding, &tokens, tape.embedding_mask, &grad)?;
+        let embedded = ops::embed_backward(&self.embedding, &tokens, tape.embedding_mask, &grad)?;
         let mut dense = vec![embedded.norm];
         dense.extend(reversed.into_iter().rev().flatten());
         Ok(EncoderGrads { tokens: Some(embedded.tokens), dense })
@@ -380,7 +379,9 @@ impl BertEncoder {
         rows(&mut out, &EMBEDDING_NORM.map(str::to_owned), &e.norm)?;
         for (i, l) in self.layers.iter().enumerate() {
             let n = LayerNames::new(i);
-            for (part, (weight, bias)) in n.qkv_weights().into_iter().zip(n.qkv_biases()).enumerate() {
+            for (part, (weight, bias)) in
+                n.qkv_weights().into_iter().zip(n.qkv_biases()).enumerate()
+            {
                 out.insert(weight, l.qkv.narrow(0, part * hidden, hidden)?.copy()?);
                 out.insert(bias, l.qkv_bias.narrow(0, part * hidden, hidden)?.copy()?);
             }
@@ -534,7 +535,8 @@ mod tests {
         let mut tape = Tape::default();
         encoder.forward_taped(&batch, None, &mut tape).unwrap();
         let grads = encoder.backward(&batch, tape, seed).unwrap();
-        for (i, (parameter, got)) in encoder.parameters()[3..].iter().zip(&grads.dense).enumerate() {
+        for (i, (parameter, got)) in encoder.parameters()[3..].iter().zip(&grads.dense).enumerate()
+        {
             let expected = expected.get(&variables[i + 3]).unwrap();
             let d = gap(expected, got);
             assert!(d < 2e-4, "{}: {d}", parameter.name);
@@ -543,7 +545,8 @@ mod tests {
         let word = expected.get(&variables[0]).unwrap().to_vec2::<f32>().unwrap();
         for (token, expected) in word.iter().enumerate() {
             for (column, &expected) in expected.iter().enumerate() {
-                let used = batch.input_ids.iter().zip(&rows).filter(|(id, _)| **id as usize == token);
+                let used =
+                    batch.input_ids.iter().zip(&rows).filter(|(id, _)| **id as usize == token);
                 let got: f32 = used.map(|(_, row)| row[column]).sum();
                 assert!((got - expected).abs() < 2e-4, "word {token}");
             }

@@ -25,13 +25,19 @@ pub struct Head {
     bias: Tensor,
 }
 
-/// What the head's backward pass needs.
+/// What the backward pass of the whole head needs.
 #[derive(Debug)]
 pub struct HeadTape {
     /// States of the first tokens, where the pooler reads them.
     first: Option<Tensor>,
     /// Sentence states before dropout.
     pooled: Tensor,
+    classifier: ClassifierTape,
+}
+
+/// What the backward pass of the classifier over given sentence states needs.
+#[derive(Debug)]
+pub struct ClassifierTape {
     dropped: Tensor,
     mask: Option<Mask>,
 }
@@ -180,10 +186,38 @@ impl Head {
         dropout: Option<&mut Dropout>,
     ) -> Result<(Vec<f32>, HeadTape), ModelError> {
         let (pooled, first) = self.pool_kept(states, batch)?;
+        let (logits, classifier) = self.classify_taped(&pooled, dropout)?;
+        Ok((logits, HeadTape { first, pooled, classifier }))
+    }
+
+    /// Rows of logits of given sentence states, [sequences, hidden].
+    ///
+    /// # Errors
+    /// [`ModelError`] when the width differs.
+    pub fn classify_taped(
+        &self,
+        pooled: &Tensor,
+        dropout: Option<&mut Dropout>,
+    ) -> Result<(Vec<f32>, ClassifierTape), ModelError> {
         let mask = dropout.and_then(Dropout::hidden);
-        let dropped = scaled(&pooled, mask)?;
+        let dropped = scaled(pooled, mask)?;
         let logits = linear(&dropped, &self.weight)?.broadcast_add(&self.bias)?;
-        Ok((values(&logits)?, HeadTape { first, pooled, dropped, mask }))
+        Ok((values(&logits)?, ClassifierTape { dropped, mask }))
+    }
+
+    /// Gradients for the sentence states, and for matrix and bias of the classifier.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the shapes do not fit.
+    pub fn classify_backward(
+        &self,
+        tape: &ClassifierTape,
+        grad: &Tensor,
+    ) -> Result<(Tensor, Vec<Tensor>), ModelError> {
+        let weight = weight_grad(grad, &tape.dropped)?;
+        let bias = grad.sum(0)?;
+        let dpooled = scaled(&grad.matmul(&self.weight)?, tape.mask)?;
+        Ok((dpooled, vec![weight, bias]))
     }
 
     /// Gradients from that of the rows of logits, [sequences, logits].
@@ -197,12 +231,10 @@ impl Head {
         grad: &Tensor,
     ) -> Result<HeadGrads, ModelError> {
         let sequences = Sequences::new(&batch.cu_seqlens)?;
-        let weight = weight_grad(grad, &tape.dropped)?;
-        let bias = grad.sum(0)?;
-        let dpooled = scaled(&grad.matmul(&self.weight)?, tape.mask)?;
+        let (dpooled, classifier) = self.classify_backward(&tape.classifier, grad)?;
         let (Some((pooler, _)), Some(first)) = (&self.pooler, &tape.first) else {
             let states = ops::mean_pool_backward(&sequences, &dpooled)?;
-            return Ok(HeadGrads { states, dense: vec![weight, bias] });
+            return Ok(HeadGrads { states, dense: classifier });
         };
         let slope = tape.pooled.sqr()?.affine(-1.0, 1.0)?;
         let dpre = (dpooled * slope)?;
@@ -211,7 +243,8 @@ impl Head {
         let width = dfirst.dim(1)?;
         let states = Tensor::zeros((sequences.tokens(), width), dfirst.dtype(), grad.device())?
             .index_add(&firsts, &dfirst, 0)?;
-        let dense = vec![weight_grad(&dpre, first)?, dpre.sum(0)?, weight, bias];
+        let mut dense = vec![weight_grad(&dpre, first)?, dpre.sum(0)?];
+        dense.extend(classifier);
         Ok(HeadGrads { states, dense })
     }
 
@@ -232,6 +265,12 @@ impl Head {
                 depth: usize::MAX,
             })
             .collect()
+    }
+
+    /// The parameters of the classifier alone, which is what a frozen encoder leaves to train.
+    pub fn classifier(&self) -> Vec<Parameter> {
+        let mut all = self.parameters();
+        all.split_off(all.len().saturating_sub(2))
     }
 
     /// Copies of the weights under their Hugging Face names.

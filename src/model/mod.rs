@@ -24,6 +24,6 @@ pub use config::{Activation, EncoderConfig, ModelConfig, Pooling};
 pub use engine::{Engine, Logits};
 pub use error::ModelError;
 pub use folder::{ModelFiles, ModelSource};
-pub use head::{Head, HeadGrads, HeadTape};
+pub use head::{ClassifierTape, Head, HeadGrads, HeadTape};
 pub use settings::{CategorySettings, Settings};
 pub use weights::{Precision, Weights};

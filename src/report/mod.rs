@@ -16,7 +16,7 @@ use std::io;
 
 pub use csv::Csv;
 pub use json::{Json, JsonLines};
-pub use recorder::{Explain, Filter, Recorder, input_of};
+pub use recorder::{Explain, Filter, Recorder};
 pub use text::{Text, TextOptions};
 
 use record::{DocumentRecord, Run, SentenceRecord, Status};

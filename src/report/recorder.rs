@@ -1,8 +1,7 @@
 //! From a classified document to its records: which findings are shown, and with what.
 
-use crate::classify::{Classifier, ClassifyError, Finding, Scores};
+use crate::classify::{Classifier, ClassifyError, Finding, Scores, input_of};
 use crate::document::{BlockKind, Document};
-use crate::encode::Input;
 use crate::label::{LabelSet, Stance};
 use crate::segment::Sentence;
 
@@ -166,15 +165,6 @@ impl Recorder<'_> {
                 weight: span.weight,
             })
             .collect())
-    }
-}
-
-/// What the model reads of a sentence.
-pub fn input_of(sentence: &Sentence) -> Input<'_> {
-    Input {
-        text: &sentence.text,
-        lead_in: sentence.lead_in.as_deref().unwrap_or_default(),
-        heading: sentence.section.last().map_or("", String::as_str),
     }
 }
 

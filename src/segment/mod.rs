@@ -12,7 +12,9 @@ mod split;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::document::{Block, BlockKind, Document, is_bullet, is_capitals, starts_with_item_marker};
+use crate::document::{
+    Block, BlockKind, Document, is_bullet, is_capitals, starts_with_item_marker,
+};
 use enumeration::{Mark, Style};
 use spans::Protected;
 
@@ -121,7 +123,10 @@ fn parts(before: &str, after: &str, after_strong: bool) -> bool {
     let title = before.len() <= 90 && open && before.starts_with(|c: char| !c.is_lowercase());
     let begins = after.starts_with(|c: char| !c.is_lowercase());
     let capitals = is_capitals(before) && !is_capitals(after);
-    begins && title && running && (after_strong || capitals || before.len() <= 60 || before.ends_with(['?', ':']))
+    begins
+        && title
+        && running
+        && (after_strong || capitals || before.len() <= 60 || before.ends_with(['?', ':']))
 }
 
 /// Gives the items of a list inside the text the words that introduce it.

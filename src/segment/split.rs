@@ -38,7 +38,7 @@ fn is_terminator(c: char) -> bool {
 fn closers(text: &str, from: usize) -> usize {
     let mut end = from;
     for c in text[from..].chars().take(8) {
-        if !matches!(c, '"' | '”' | '’' | '\'' | ')' | ']' | '»' | '*' | '†' | '‡' | '¹' | '²' | '³') {
+        if !matches!(c, '"' | '”' | '’' | '\'' | ')' | ']' | '»' | '*' | '_' | '†' | '‡' | '¹' | '²' | '³') {
             break;
         }
         end += c.len_utf8();
@@ -89,7 +89,7 @@ impl<'a> Ending<'a> {
         let from = self.text.ceil_char_boundary(self.at.saturating_sub(40)).max(self.sentence);
         let window = self.text.get(from..self.at).unwrap_or("");
         let start = window.rfind(|c: char| {
-            c.is_whitespace() || matches!(c, '(' | '[' | '“' | '"' | '‘' | '/' | '—' | '–')
+            c.is_whitespace() || matches!(c, '(' | '[' | '“' | '"' | '‘' | '/' | '-' | '—' | '–' | '*')
         });
         let start = start.map_or(0, |at| {
             at + window[at..].chars().next().map_or(0, char::len_utf8)
@@ -100,11 +100,11 @@ impl<'a> Ending<'a> {
     /// Judges a terminator with white space after it.
     fn ends_before(&self, next: &str) -> bool {
         let start = Next::read(next);
-        if start.lower && !start.is_item {
-            return false;
-        }
         let run = &self.text[self.at..self.run_end];
         let word = self.word();
+        if start.lower && !start.is_item {
+            return run == "." && self.closed == self.run_end && careless(word, start.word);
+        }
         if run.starts_with(['!', '?']) {
             return !abbreviations::carries_mark(word) || abbreviations::begins_sentences(start.word);
         }
@@ -128,10 +128,10 @@ impl<'a> Ending<'a> {
 
     /// Whether all of the sentence so far is the number of a clause (`10.2.`, `Section 3.`, `a.`).
     fn is_marker(&self, word: &str) -> bool {
-        let so_far = self.text[self.sentence..self.at].trim_start_matches(['(', '"', '“', '*', ' ']);
-        if so_far.len() > 32 {
+        if self.at - self.sentence > 40 {
             return false;
         }
+        let so_far = self.text[self.sentence..self.at].trim_start_matches(['(', '"', '“', '*', ' ']);
         let numbered = |name: &str| {
             let name = name.trim_end_matches(')');
             name.len() <= 12
@@ -193,6 +193,15 @@ impl<'a> Ending<'a> {
         let fits = capital && lower && (known || named) && (!domain || opener);
         fits.then_some(self.closed)
     }
+}
+
+/// Whether a sentence begins in lower case by carelessness: after an ordinary word, with a word
+/// that hardly anything but a sentence has there.
+fn careless(before: &str, next: &str) -> bool {
+    before.len() >= 4
+        && before.bytes().all(|b| b.is_ascii_lowercase())
+        && abbreviations::stop_after(before) == Stop::Plain
+        && matches!(next, "the" | "we" | "you" | "if" | "this" | "these" | "your" | "our")
 }
 
 /// How a text that may be the next sentence begins.

@@ -122,10 +122,7 @@ fn closed_properly(tokens: &[Token]) -> HashSet<u32> {
 fn may_be_dropped(role: Role, marks: Marks) -> bool {
     marks.hidden
         || marks.chrome
-        || matches!(
-            role,
-            Role::Chrome | Role::Margin | Role::Button | Role::Dialog | Role::Dropped
-        )
+        || matches!(role, Role::Chrome | Role::Margin | Role::Button | Role::Dialog | Role::Dropped)
 }
 
 /// What is not shown inside an element.

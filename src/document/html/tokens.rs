@@ -3,7 +3,7 @@
 //! What is opened and never closed (a comment, a quoted attribute, a title) swallows the rest of
 //! the page by the book; here reading resumes behind it, a bounded number of times.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::ops::Range;
 
@@ -66,6 +66,9 @@ pub(crate) fn tokenize(text: &str, range: Range<usize>, warnings: &mut Vec<Warni
             None => break,
         }
     }
+    if let Some(script) = reader.raw.filter(|raw| raw.what == "script") {
+        warnings.push(Warning::Hidden { at: script.start });
+    }
     reader.tokens
 }
 
@@ -79,7 +82,7 @@ struct Reader<'a> {
     pending: Option<Pending>,
     names: tags::Names,
     /// Ids that an `aria-controls` names: what a button unfolds.
-    controlled: HashMap<Box<[u8]>, ()>,
+    controlled: HashSet<Box<[u8]>>,
     /// Raw text (a script, a title) that was opened and not closed yet, and a comment likewise.
     raw: Option<Raw>,
 }
@@ -148,7 +151,7 @@ impl Reader<'_> {
     fn close_start_tag(&mut self, end: usize) {
         let Some(pending) = self.pending.take() else { return };
         let mut marks = pending.marks;
-        marks.unfolds |= pending.id.is_some_and(|id| self.controlled.contains_key(&id));
+        marks.unfolds |= pending.id.is_some_and(|id| self.controlled.contains(&id));
         if let Some(raw) = &mut self.raw {
             raw.content = end;
         }
@@ -181,7 +184,7 @@ impl Reader<'_> {
             b"id" => pending.id = Some(value.into()),
             b"aria-controls" => {
                 for id in value.split(u8::is_ascii_whitespace).filter(|id| !id.is_empty()) {
-                    self.controlled.insert(id.into(), ());
+                    self.controlled.insert(id.into());
                 }
             }
             _ => {}
@@ -211,10 +214,5 @@ impl Reader<'_> {
         let open = self.cursor + left.find('<')?;
         let at = open + rest(open)?.find('>')? + 1;
         (at < end).then_some((at, Warning::Unclosed { what: "tag", at: open }))
-    }
-
-    /// Whether an unclosed script hid the rest.
-    pub(super) fn hiding_script(&self) -> Option<usize> {
-        self.raw.filter(|raw| raw.what == "script").map(|raw| raw.start)
     }
 }

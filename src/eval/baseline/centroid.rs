@@ -8,9 +8,9 @@
 use ndarray::{Array1, Array2, ArrayView1};
 use rayon::prelude::*;
 
-use super::lbfgs::{self, Stop};
-use crate::eval::{Decision, EvalError, Example, Prediction, Predictor, threshold};
-use crate::eval::{Outcomes, threshold::Goal};
+use crate::eval::lbfgs::{self, Stop};
+use crate::eval::threshold::{self, Goal};
+use crate::eval::{Decision, EvalError, Example, Outcomes, Prediction, Predictor};
 use crate::label::{LabelSet, Stance};
 
 /// Gives a fixed-size vector for each sentence.

@@ -1,7 +1,7 @@
 //! Logistic regression over sparse rows, with an L2 penalty and balanced classes.
 
-use super::lbfgs::{self, Stop};
 use super::sparse::{SparseRow, SparseRows};
+use crate::eval::lbfgs::{self, Stop};
 
 /// A fitted model: the log-odds are linear in the features.
 #[derive(Debug, Clone)]
@@ -60,9 +60,9 @@ impl Logistic {
         Self { weights, intercept }
     }
 
-    /// The log-odds of the class for one row.
-    pub(super) fn log_odds(&self, row: SparseRow<'_>) -> f64 {
-        row.dot(&self.weights) + self.intercept
+    /// The probability of the class for one row.
+    pub(super) fn probability(&self, row: SparseRow<'_>) -> f32 {
+        (1.0 / (1.0 + (-(row.dot(&self.weights) + self.intercept)).exp())) as f32
     }
 }
 
@@ -96,10 +96,10 @@ mod tests {
     fn one_class_only_is_a_constant() {
         let x = rows(&[[0.0, 1.0], [1.0, 0.0]]);
         let never = Logistic::fit(&x, 2, &[0, 1], &[false, false], 1.0);
-        assert!(never.log_odds(x.row(0)) < -10.0);
+        assert!(never.probability(x.row(0)) < 1e-6);
         let always = Logistic::fit(&x, 2, &[0, 1], &[true, true], 1.0);
-        assert!(always.log_odds(x.row(1)) > 10.0);
+        assert!(always.probability(x.row(1)) > 1.0 - 1e-6);
         let nothing = Logistic::fit(&x, 2, &[], &[], 1.0);
-        assert!(nothing.log_odds(x.row(1)) < -10.0);
+        assert!(nothing.probability(x.row(1)) < 1e-6);
     }
 }

@@ -6,7 +6,6 @@
 
 mod centroid;
 mod keywords;
-mod lbfgs;
 mod logistic;
 mod sparse;
 mod tfidf;

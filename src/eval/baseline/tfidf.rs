@@ -1,5 +1,8 @@
 //! TF-IDF with class-weighted logistic regression, one-vs-rest; the stance by a second regression
 //! on the rows that have the category.
+//!
+//! Probabilities are those of a world where every class is as frequent as its absence, which suits a
+//! threshold of one half; they are not calibrated.
 
 use rayon::prelude::*;
 
@@ -28,46 +31,9 @@ impl Default for TfIdfOptions {
 #[derive(Debug, Clone)]
 pub struct TfIdf {
     vectorizer: Vectorizer,
-    categories: Vec<Balanced>,
+    categories: Vec<Logistic>,
     /// Empty in a label set without stances.
-    stances: Vec<Balanced>,
-    rule: Vec<Decision>,
-}
-
-/// A regression fitted as if both classes were equally frequent, and how frequent they are.
-#[derive(Debug, Clone)]
-struct Balanced {
-    model: Logistic,
-    /// Log-odds of the class among the rows.
-    prior: f64,
-}
-
-impl Balanced {
-    fn fit(
-        fit: impl FnOnce(&[usize], &[bool]) -> Logistic,
-        rows: &[usize],
-        truth: &[bool],
-    ) -> Self {
-        let positives = truth.iter().filter(|t| **t).count() as f64;
-        let negatives = truth.len() as f64 - positives;
-        // Half a row is added to each class, so that a class without rows stays finite.
-        let prior = ((positives + 0.5) / (negatives + 0.5)).ln();
-        Self { model: fit(rows, truth), prior }
-    }
-
-    /// The probability, with the true frequency put back in.
-    fn probability(&self, row: super::sparse::SparseRow<'_>) -> f32 {
-        sigmoid(self.model.log_odds(row) + self.prior)
-    }
-
-    /// Where the balanced probability is one half.
-    fn threshold(&self) -> f32 {
-        sigmoid(self.prior)
-    }
-}
-
-fn sigmoid(x: f64) -> f32 {
-    (1.0 / (1.0 + (-x).exp())) as f32
+    stances: Vec<Logistic>,
 }
 
 impl TfIdf {
@@ -98,7 +64,7 @@ impl TfIdf {
         let category = |column: usize| {
             let truth: Vec<bool> =
                 all.iter().map(|&row| stance_of(row, column).is_some()).collect();
-            Balanced::fit(fit, &all, &truth)
+            fit(&all, &truth)
         };
         let stance = |column: usize| {
             let rows: Vec<usize> =
@@ -106,17 +72,13 @@ impl TfIdf {
             let denied = Some(Stance::Denied);
             let truth: Vec<bool> =
                 rows.iter().map(|&row| stance_of(row, column) == denied).collect();
-            Balanced::fit(fit, &rows, &truth)
+            fit(&rows, &truth)
         };
         let columns = || (0..labels.len()).into_par_iter();
-        let categories: Vec<Balanced> = columns().map(category).collect();
-        let stances: Vec<Balanced> =
+        let categories: Vec<Logistic> = columns().map(category).collect();
+        let stances: Vec<Logistic> =
             if labels.has_stance() { columns().map(stance).collect() } else { Vec::new() };
-        let rule = categories.iter().enumerate().map(|(column, category)| Decision {
-            threshold: category.threshold(),
-            stance_threshold: stances.get(column).map_or(0.5, Balanced::threshold),
-        });
-        Ok(Self { rule: rule.collect(), vectorizer, categories, stances })
+        Ok(Self { vectorizer, categories, stances })
     }
 }
 
@@ -124,12 +86,13 @@ impl Predictor for TfIdf {
     fn predict(&self, examples: &[Example]) -> Result<Vec<Prediction>, EvalError> {
         let texts: Vec<String> = examples.iter().map(text_of).collect();
         let matrix = self.vectorizer.transform(&texts);
-        let all = |models: &[Balanced], row: usize| -> Vec<f32> {
+        let all = |models: &[Logistic], row: usize| -> Vec<f32> {
             models.iter().map(|model| model.probability(matrix.row(row))).collect()
         };
+        let rule = vec![Decision::default(); self.categories.len()];
         let rows = (0..matrix.len()).into_par_iter();
         let predictions = rows.map(|row| {
-            Prediction::decided(all(&self.categories, row), all(&self.stances, row), &self.rule)
+            Prediction::decided(all(&self.categories, row), all(&self.stances, row), &rule)
         });
         Ok(predictions.collect())
     }

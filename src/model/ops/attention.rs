@@ -108,10 +108,7 @@ pub fn attention_backward(
         Ok((dqkv, db))
     })?;
     let device = qkv.device();
-    Ok((
-        Tensor::from_vec(dqkv, qkv.dims(), device)?,
-        Tensor::from_vec(db, bias.dims(), device)?,
-    ))
+    Ok((Tensor::from_vec(dqkv, qkv.dims(), device)?, Tensor::from_vec(db, bias.dims(), device)?))
 }
 
 struct Attention {
@@ -382,13 +379,23 @@ mod tests {
         for range in sequences.ranges().filter(|r| !r.is_empty()) {
             for head in 0..heads {
                 let part = |p: usize| {
-                    x.narrow(0, range.start, range.len()).unwrap().narrow(1, p * h + head * d, d).unwrap()
+                    x.narrow(0, range.start, range.len())
+                        .unwrap()
+                        .narrow(1, p * h + head * d, d)
+                        .unwrap()
                 };
-                let scores = part(0).contiguous().unwrap().matmul(&part(1).t().unwrap().contiguous().unwrap());
+                let scores = part(0)
+                    .contiguous()
+                    .unwrap()
+                    .matmul(&part(1).t().unwrap().contiguous().unwrap());
                 let scores = (scores.unwrap() / (d as f64).sqrt()).unwrap();
                 let p = candle_nn::ops::softmax(&scores, 1).unwrap();
                 let expected = p.matmul(&part(2).contiguous().unwrap()).unwrap();
-                let got = got.narrow(0, range.start, range.len()).unwrap().narrow(1, head * d, d).unwrap();
+                let got = got
+                    .narrow(0, range.start, range.len())
+                    .unwrap()
+                    .narrow(1, head * d, d)
+                    .unwrap();
                 let gap = (got - expected).unwrap().abs().unwrap().flatten_all().unwrap();
                 assert!(gap.max(0).unwrap().to_scalar::<f32>().unwrap() < 2e-6);
             }
@@ -410,7 +417,12 @@ mod tests {
         assert!(Sequences::new(&[0, 3, 2]).is_err());
         let sequences = Sequences::new(&[0, 2]).unwrap();
         let bias = tensor(&[12], 1);
-        for (qkv, heads) in [(tensor(&[3, 12], 1), 2), (tensor(&[2, 12], 1), 3), (tensor(&[2, 12], 1), 0), (tensor(&[2, 9], 1), 1)] {
+        for (qkv, heads) in [
+            (tensor(&[3, 12], 1), 2),
+            (tensor(&[2, 12], 1), 3),
+            (tensor(&[2, 12], 1), 0),
+            (tensor(&[2, 9], 1), 1),
+        ] {
             assert!(attention(&qkv, &bias, &sequences, heads, None).is_err());
         }
     }

@@ -186,7 +186,10 @@ mod tests {
                 let expected = (shifted(0.01) - shifted(-0.01)) / 0.02;
                 let used = tokens.iter().zip(&rows).filter(|(t, _)| t[0] as usize == i / 9);
                 let got: f64 = used.map(|(_, row)| f64::from(row[i % 9])).sum();
-                assert!((got - expected).abs() < 4e-3 * (1.0 + expected.abs()), "word {i}: {got} {expected}");
+                assert!(
+                    (got - expected).abs() < 4e-3 * (1.0 + expected.abs()),
+                    "word {i}: {got} {expected}"
+                );
             }
             for i in 0..18 {
                 let shifted = |by: f32| {
@@ -197,7 +200,10 @@ mod tests {
                 };
                 let expected = (shifted(0.01) - shifted(-0.01)) / 0.02;
                 let got = f64::from(norm[i]);
-                assert!((got - expected).abs() < 4e-3 * (1.0 + expected.abs()), "norm {i}: {got} {expected}");
+                assert!(
+                    (got - expected).abs() < 4e-3 * (1.0 + expected.abs()),
+                    "norm {i}: {got} {expected}"
+                );
             }
         }
         assert!(embed(&tables, &[[5, 0, 0]], None).is_err());

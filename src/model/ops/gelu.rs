@@ -139,9 +139,7 @@ fn map_backward(
     slope: impl Fn(f32) -> f32,
 ) {
     let n = bias.len();
-    for ((x, grad), dx) in
-        x.chunks_exact(n).zip(grad.chunks_exact(n)).zip(dx.chunks_exact_mut(n))
-    {
+    for ((x, grad), dx) in x.chunks_exact(n).zip(grad.chunks_exact(n)).zip(dx.chunks_exact_mut(n)) {
         for ((dx, &x), (&b, &g)) in dx.iter_mut().zip(x).zip(bias.iter().zip(grad)) {
             *dx = g * slope(x + b);
         }

@@ -251,8 +251,11 @@ mod tests {
     fn rows_come_out_with_mean_zero_and_unit_variance() {
         let (x, r) = (tensor(&[4, 40], 1), tensor(&[4, 40], 2));
         let params = Tensor::cat(
-            &[&tensor(&[1, 40], 3), &Tensor::ones((1, 40), candle_core::DType::F32, x.device()).unwrap(),
-              &Tensor::zeros((1, 40), candle_core::DType::F32, x.device()).unwrap()],
+            &[
+                &tensor(&[1, 40], 3),
+                &Tensor::ones((1, 40), candle_core::DType::F32, x.device()).unwrap(),
+                &Tensor::zeros((1, 40), candle_core::DType::F32, x.device()).unwrap(),
+            ],
             0,
         )
         .unwrap();

@@ -89,7 +89,8 @@ mod tests {
         let (a, b) = (dropout.hidden().unwrap(), dropout.hidden().unwrap());
         let attention = dropout.attention().unwrap();
         let n = 200_000;
-        let dropped = |m: &Mask| (0..n).filter(|&i| m.factor(i) == 0.0).count() as f64 / f64::from(n);
+        let dropped =
+            |m: &Mask| (0..n).filter(|&i| m.factor(i) == 0.0).count() as f64 / f64::from(n);
         assert!((dropped(&a) - 0.1).abs() < 0.004, "{}", dropped(&a));
         assert!((dropped(&attention) - 0.3).abs() < 0.006);
         assert!((dropped(&attention.part(3)) - 0.3).abs() < 0.006);
