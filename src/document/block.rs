@@ -116,7 +116,11 @@ impl SpanMap {
         });
         let end = match end.checked_sub(1).and_then(|last| self.piece(last)) {
             Some(piece) if end > first => {
-                if piece.verbatim { piece.start + (end - piece.at) } else { piece.end }
+                if piece.verbatim {
+                    piece.start + (end - piece.at)
+                } else {
+                    piece.end
+                }
             }
             _ => start,
         };
@@ -223,7 +227,8 @@ impl<'a> Builder<'a> {
         let rest = &visible[..visible.floor_char_boundary(visible.len() - 1)];
         let head = common_prefix(rest, written);
         let tail = common_suffix(&visible[head..], &written[head..]);
-        let tail = tail.min(visible[head..].len() - visible[head..].chars().next().map_or(0, char::len_utf8));
+        let tail = tail
+            .min(visible[head..].len() - visible[head..].chars().next().map_or(0, char::len_utf8));
         self.push_source(range.start..range.start + head);
         let middle = range.start + head..range.end - tail;
         let end = middle.end;
@@ -317,11 +322,10 @@ impl<'a> Builder<'a> {
             other => other,
         };
         let lead_in = match kind {
-            BlockKind::Heading { .. } => None,
+            BlockKind::Heading { .. } | BlockKind::Paragraph => None,
             BlockKind::TableCell => self.cell_lead_in.clone(),
             BlockKind::ListItem { .. } if self.lists.is_empty() => self.marked_lead_in.clone(),
             BlockKind::ListItem { .. } => self.lists.last().cloned().flatten(),
-            BlockKind::Paragraph => None,
         };
         if !matches!(kind, BlockKind::ListItem { .. }) {
             self.marked_lead_in = None;
@@ -400,7 +404,7 @@ impl<'a> Builder<'a> {
         self.blocks
             .last()
             .filter(|block| block.kind == BlockKind::TableCell)
-            .map(|block| outline::tail(&block.text))
+            .map(|block| outline::lead_in(&block.text))
     }
 
     /// How many blocks there are.

@@ -131,8 +131,7 @@ fn decode_utf8(bytes: &[u8], mark: usize) -> Decoded {
             replaced.push((text.len() as u32, read as u32));
         }
     }
-    let warning =
-        first.map(|first| Warning::Malformed { encoding: UTF_8.name(), count, first });
+    let warning = first.map(|first| Warning::Malformed { encoding: UTF_8.name(), count, first });
     let source = SourceMap::Utf8 { shift: mark, replaced };
     Decoded { text, encoding: UTF_8, source, warning }
 }

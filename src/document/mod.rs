@@ -24,18 +24,18 @@ use thiserror::Error;
 
 pub use block::{Block, BlockKind};
 use encoding::SourceMap;
-use position::{Unit, UnitIndex};
 pub use language::Language;
 pub(crate) use outline::{
-    enumeration_mark, is_bullet, is_capitals, is_roman, starts_with_item_marker, tail as lead_in,
+    enumeration_mark, is_bullet, is_capitals, is_roman, lead_in, starts_with_item_marker,
 };
+use position::{Unit, UnitIndex};
 
 use crate::limits::DOCUMENT_BYTES;
 
 /// How a document is marked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// CommonMark with tables.
+    /// `CommonMark` with tables.
     Markdown,
     /// HTML as browsers read it.
     Html,
@@ -111,7 +111,9 @@ pub enum DocumentError {
         advice: &'static str,
     },
     /// The document is longer than fineprint reads.
-    #[error("the document has {bytes} bytes, more than the limit of {limit} (limits::DOCUMENT_BYTES): split it into parts")]
+    #[error(
+        "the document has {bytes} bytes, more than the limit of {limit} (limits::DOCUMENT_BYTES): split it into parts"
+    )]
     TooLarge {
         /// Its length in bytes.
         bytes: usize,
@@ -157,7 +159,10 @@ impl fmt::Display for Warning {
                 write!(f, "an HTML {what} is opened and never closed; reading went on behind it")
             }
             Self::Hidden { .. } => {
-                write!(f, "an HTML script is opened and never closed; it hides the rest of the page")
+                write!(
+                    f,
+                    "an HTML script is opened and never closed; it hides the rest of the page"
+                )
             }
         }
     }
@@ -265,7 +270,8 @@ impl Document {
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let offset = self.text.floor_char_boundary(offset.min(self.text.len()));
         let line = self.lines.partition_point(|start| *start as usize <= offset);
-        let start = line.checked_sub(1).and_then(|at| self.lines.get(at)).map_or(0, |at| *at as usize);
+        let start =
+            line.checked_sub(1).and_then(|at| self.lines.get(at)).map_or(0, |at| *at as usize);
         let before = |at| self.characters.before(&self.text, at);
         (line + 1, before(offset) - before(start) + 1)
     }

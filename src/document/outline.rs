@@ -124,7 +124,23 @@ pub(crate) fn is_roman(text: &str) -> bool {
 
 /// Characters that mark an item of a list.
 pub(crate) fn is_bullet(c: char) -> bool {
-    matches!(c, '•' | '●' | '○' | '◦' | '▪' | '■' | '□' | '▫' | '‣' | '⁃' | '∙' | '·' | '◆' | '➢' | '✓')
+    matches!(
+        c,
+        '•' | '●'
+            | '○'
+            | '◦'
+            | '▪'
+            | '■'
+            | '□'
+            | '▫'
+            | '‣'
+            | '⁃'
+            | '∙'
+            | '·'
+            | '◆'
+            | '➢'
+            | '✓'
+    )
 }
 
 /// Whether a text begins with a bullet or a dash and a blank.
@@ -171,7 +187,8 @@ pub(crate) fn starts_with_item_marker(text: &str) -> bool {
 /// A colon promises one whatever the block. A paragraph also does by `the following`, by a
 /// question, or by stopping without a full stop ("We may share data with").
 pub(crate) fn introduction(text: &str, kind: BlockKind) -> Option<Arc<str>> {
-    let shown = text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '-' | '–' | '—'));
+    let shown = text
+        .trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '-' | '–' | '—'));
     let last = shown.chars().next_back()?;
     let sentence = last_sentence(text);
     let promises = match last {
@@ -183,17 +200,19 @@ pub(crate) fn introduction(text: &str, kind: BlockKind) -> Option<Arc<str>> {
         }
         _ => true,
     };
-    promises.then(|| tail(sentence))
+    promises.then(|| lead_in(sentence))
 }
 
-/// The end of a text, as long as a lead-in may be.
-pub(crate) fn tail(text: &str) -> Arc<str> {
+/// A text as a lead-in: of a long one its beginning (who does what) and its end (to what end).
+pub(crate) fn lead_in(text: &str) -> Arc<str> {
     if text.len() <= LEAD_IN_BYTES {
         return Arc::from(text);
     }
-    let from = text.ceil_char_boundary(text.len() - LEAD_IN_BYTES);
-    let rest = &text[from..];
-    Arc::from(rest.find(' ').map_or(rest, |space| &rest[space + 1..]))
+    let beginning = head(text, LEAD_IN_BYTES * 3 / 5);
+    let from = text.ceil_char_boundary(text.len() - LEAD_IN_BYTES / 3);
+    let end = &text[from..];
+    let end = end.find(' ').map_or(end, |space| &end[space + 1..]);
+    Arc::from(format!("{beginning} … {end}"))
 }
 
 fn head(text: &str, limit: usize) -> &str {
@@ -215,7 +234,8 @@ fn last_sentence(text: &str) -> &str {
         let Some(next) = after.strip_prefix(' ') else { continue };
         let word_at = window[..at].rfind([' ', '(']).map_or(0, |space| space + 1);
         let word = &window[word_at..at];
-        let short = word.len() < 2 || word.contains('.') || matches!(word, "Inc" | "Ltd" | "No" | "Sec");
+        let short =
+            word.len() < 2 || word.contains('.') || matches!(word, "Inc" | "Ltd" | "No" | "Sec");
         let starts = next.starts_with(|c: char| c.is_uppercase() || matches!(c, '“' | '"' | '('));
         if starts && !short && word.chars().any(char::is_alphabetic) {
             start = window.len() - next.len();

@@ -39,9 +39,8 @@ const MAGIC: &[(&[u8], &str, &str)] = &[
 
 /// Refuses bytes that are no text.
 pub(crate) fn check_text(bytes: &[u8]) -> Result<(), DocumentError> {
-    let refuse = |kind: &'static str, advice: &'static str| {
-        Err(DocumentError::NotText { kind, advice })
-    };
+    let refuse =
+        |kind: &'static str, advice: &'static str| Err(DocumentError::NotText { kind, advice });
     for (magic, kind, advice) in MAGIC {
         if bytes.starts_with(magic) {
             return refuse(kind, advice);
@@ -74,10 +73,8 @@ pub(crate) fn check_text(bytes: &[u8]) -> Result<(), DocumentError> {
 /// a few zeros do not make a page binary.
 fn is_binary(bytes: &[u8]) -> bool {
     let sample = &bytes[..bytes.len().min(SNIFF_BYTES)];
-    let controls = sample
-        .iter()
-        .filter(|b| matches!(b, 0..=8 | 11 | 14..=26 | 28..=31 | 127))
-        .count();
+    let controls =
+        sample.iter().filter(|b| matches!(b, 0..=8 | 11 | 14..=26 | 28..=31 | 127)).count();
     controls > 0 && controls * 10 > sample.len()
 }
 
@@ -99,8 +96,10 @@ fn looks_like_html(head: &str) -> bool {
     if ["<!doctype html", "<html", "<head", "<body", "<?xml"].iter().any(|t| lower.starts_with(t)) {
         return true;
     }
-    let tags = ["<p>", "<p ", "</p>", "<div", "</div>", "<li>", "</li>", "<br>", "<br/>", "<h1", "<h2",
-        "<h3", "<ul", "<ol", "<table", "<td", "<span", "<body", "<html", "<section", "<article"];
+    let tags = [
+        "<p>", "<p ", "</p>", "<div", "</div>", "<li>", "</li>", "<br>", "<br/>", "<h1", "<h2",
+        "<h3", "<ul", "<ol", "<table", "<td", "<span", "<body", "<html", "<section", "<article",
+    ];
     let count: usize = tags.iter().map(|tag| lower.matches(tag).count()).sum();
     (lower.starts_with('<') && count >= 1) || count >= 6
 }
@@ -113,8 +112,8 @@ fn looks_like_markdown(head: &str) -> bool {
         let trimmed = line.trim_start();
         let hashes = trimmed.bytes().take_while(|b| *b == b'#').count();
         let rule = trimmed.trim_end();
-        let underline = rule.len() >= 3
-            && (rule.bytes().all(|b| b == b'-') || rule.bytes().all(|b| b == b'='));
+        let underline =
+            rule.len() >= 3 && (rule.bytes().all(|b| b == b'-') || rule.bytes().all(|b| b == b'='));
         let heading = (1..=6).contains(&hashes) && trimmed[hashes..].starts_with(' ');
         if heading || (underline && before_is_text) || trimmed.starts_with("| ---") {
             marks += 2;

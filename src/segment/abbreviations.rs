@@ -50,23 +50,25 @@ pub(crate) fn begins_sentences(word: &str) -> bool {
 }
 
 const NEVER: &[&str] = &[
-    "e.g", "i.e", "eg", "ie", "cf", "vs", "v", "viz", "mr", "mrs", "ms", "dr", "prof", "hon", "messrs",
-    "attn", "resp", "incl", "excl", "esp", "approx", "a.k.a", "f.k.a", "d.b.a", "n.b", "et",
+    "e.g", "i.e", "eg", "ie", "cf", "vs", "v", "viz", "mr", "mrs", "ms", "dr", "prof", "hon",
+    "messrs", "attn", "resp", "incl", "excl", "esp", "approx", "a.k.a", "f.k.a", "d.b.a", "n.b",
+    "et",
 ];
 
 const BEFORE_NUMBER: &[&str] = &[
     "no", "nos", "nr", "art", "arts", "sec", "secs", "sect", "sects", "para", "paras", "par", "cl",
-    "cls", "ch", "chap", "fig", "figs", "vol", "vols", "p", "pp", "reg", "regs", "ex", "jan", "feb",
-    "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "tel", "ph", "fax", "ext",
-    "ca", "max", "min", "ref", "ver", "dir", "stat", "pub",
+    "cls", "ch", "chap", "fig", "figs", "vol", "vols", "p", "pp", "reg", "regs", "ex", "jan",
+    "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "tel", "ph",
+    "fax", "ext", "ca", "max", "min", "ref", "ver", "dir", "stat", "pub",
 ];
 
 /// Abbreviations when capitalised.
 const EITHER: &[&str] = &[
-    "inc", "ltd", "corp", "co", "cos", "llc", "llp", "plc", "gmbh", "bros", "jr", "sr", "dept", "div",
-    "govt", "gov", "univ", "ave", "blvd", "rd", "st", "ste", "apt", "bldg", "pty", "pte", "pvt", "cal",
-    "civ", "bus", "prof", "pen", "del", "mass", "tex", "fla", "wash", "conn", "assn", "intl", "dist",
-    "cir", "supp", "rev", "ann", "gen", "sen", "rep", "gov", "ph.d", "mt", "ft", "sdn", "bhd", "int'l",
+    "inc", "ltd", "corp", "co", "cos", "llc", "llp", "plc", "gmbh", "bros", "jr", "sr", "dept",
+    "div", "govt", "gov", "univ", "ave", "blvd", "rd", "st", "ste", "apt", "bldg", "pty", "pte",
+    "pvt", "cal", "civ", "bus", "prof", "pen", "del", "mass", "tex", "fla", "wash", "conn", "assn",
+    "intl", "dist", "cir", "supp", "rev", "ann", "gen", "sen", "rep", "gov", "ph.d", "mt", "ft",
+    "sdn", "bhd", "int'l",
 ];
 
 /// Abbreviations in lower case too.
@@ -74,24 +76,140 @@ const ALWAYS_LOWER: &[&str] = &["al", "seq", "ltd", "inc", "corp", "dept"];
 
 /// Sorted, for the binary search.
 const STARTERS: &[&str] = &[
-    "a", "additionally", "after", "all", "although", "an", "and", "any", "as", "at", "because",
-    "before", "both", "but", "by", "certain", "do", "does", "during", "each", "either", "except",
-    "for", "from", "further", "furthermore", "he", "her", "here", "his", "how", "however", "i", "if",
-    "in", "it", "its", "may", "moreover", "my", "neither", "no", "nor", "not", "nothing",
-    "notwithstanding", "of", "on", "once", "only", "or", "other", "our", "out", "please", "provided",
-    "see", "she", "should", "since", "so", "some", "subject", "such", "that", "the", "their", "then",
-    "there", "therefore", "these", "they", "this", "those", "through", "thus", "to", "under",
-    "unless", "until", "upon", "use", "user", "users", "using", "we", "what", "when", "where",
-    "whether", "which", "while", "who", "why", "with", "within", "without", "you", "your",
+    "a",
+    "additionally",
+    "after",
+    "all",
+    "although",
+    "an",
+    "and",
+    "any",
+    "as",
+    "at",
+    "because",
+    "before",
+    "both",
+    "but",
+    "by",
+    "certain",
+    "do",
+    "does",
+    "during",
+    "each",
+    "either",
+    "except",
+    "for",
+    "from",
+    "further",
+    "furthermore",
+    "he",
+    "her",
+    "here",
+    "his",
+    "how",
+    "however",
+    "i",
+    "if",
+    "in",
+    "it",
+    "its",
+    "may",
+    "moreover",
+    "my",
+    "neither",
+    "no",
+    "nor",
+    "not",
+    "nothing",
+    "notwithstanding",
+    "of",
+    "on",
+    "once",
+    "only",
+    "or",
+    "other",
+    "our",
+    "out",
+    "please",
+    "provided",
+    "see",
+    "she",
+    "should",
+    "since",
+    "so",
+    "some",
+    "subject",
+    "such",
+    "that",
+    "the",
+    "their",
+    "then",
+    "there",
+    "therefore",
+    "these",
+    "they",
+    "this",
+    "those",
+    "through",
+    "thus",
+    "to",
+    "under",
+    "unless",
+    "until",
+    "upon",
+    "use",
+    "user",
+    "users",
+    "using",
+    "we",
+    "what",
+    "when",
+    "where",
+    "whether",
+    "which",
+    "while",
+    "who",
+    "why",
+    "with",
+    "within",
+    "without",
+    "you",
+    "your",
 ];
 
 /// Endings of domain names that also look like words, in lower case.
 pub(crate) fn is_domain_ending(word: &str) -> bool {
     matches!(
         word,
-        "com" | "org" | "net" | "io" | "ai" | "co" | "app" | "dev" | "gov" | "edu" | "uk" | "eu" | "de"
-            | "fr" | "us" | "ca" | "au" | "info" | "biz" | "tv" | "me" | "js" | "ts" | "py" | "html"
-            | "htm" | "php" | "pdf" | "fm"
+        "com"
+            | "org"
+            | "net"
+            | "io"
+            | "ai"
+            | "co"
+            | "app"
+            | "dev"
+            | "gov"
+            | "edu"
+            | "uk"
+            | "eu"
+            | "de"
+            | "fr"
+            | "us"
+            | "ca"
+            | "au"
+            | "info"
+            | "biz"
+            | "tv"
+            | "me"
+            | "js"
+            | "ts"
+            | "py"
+            | "html"
+            | "htm"
+            | "php"
+            | "pdf"
+            | "fm"
     )
 }
 

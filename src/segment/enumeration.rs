@@ -121,8 +121,21 @@ fn is_reference(before: &str, after: &str) -> bool {
     let singular = word.strip_suffix('s').unwrap_or(&word);
     if matches!(
         singular,
-        "section" | "paragraph" | "clause" | "article" | "point" | "subsection" | "subparagraph"
-            | "item" | "art" | "sec" | "sub-clause" | "letter" | "lit." | "para" | "subclause"
+        "section"
+            | "paragraph"
+            | "clause"
+            | "article"
+            | "point"
+            | "subsection"
+            | "subparagraph"
+            | "item"
+            | "art"
+            | "sec"
+            | "sub-clause"
+            | "letter"
+            | "lit."
+            | "para"
+            | "subclause"
     ) || word.chars().all(|c| c.is_ascii_digit() || c == '.') && !word.is_empty()
     {
         return true;

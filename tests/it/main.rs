@@ -1,3 +1,2 @@
-
 mod document;
 mod segment;

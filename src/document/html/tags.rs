@@ -129,9 +129,7 @@ pub(crate) fn role(name: &[u8]) -> Role {
         b"body" => Role::Body,
         b"address" | b"aside" | b"blockquote" | b"caption" | b"center" | b"details" | b"div"
         | b"fieldset" | b"figcaption" | b"figure" | b"form" | b"hgroup" | b"legend"
-        | b"optgroup" | b"summary" | b"tbody" | b"tfoot" | b"thead" => {
-            Role::Block
-        }
+        | b"optgroup" | b"summary" | b"tbody" | b"tfoot" | b"thead" => Role::Block,
         b"audio" | b"canvas" | b"datalist" | b"iframe" | b"map" | b"meter" | b"noembed"
         | b"noframes" | b"noscript" | b"object" | b"progress" | b"script" | b"select"
         | b"style" | b"svg" | b"template" | b"textarea" | b"title" | b"video" => Role::Dropped,

@@ -111,9 +111,11 @@ impl Stack {
         }
         let scope = self.scopes.last().copied();
         let list = self.lists.last().copied();
-        let innermost = self.blocks.last().copied().and_then(|place| {
-            self.open.get(place as usize).map(|open| (place, open.tag.role))
-        });
+        let innermost = self
+            .blocks
+            .last()
+            .copied()
+            .and_then(|place| self.open.get(place as usize).map(|open| (place, open.tag.role)));
         // A paragraph ends before any block.
         if let Some((place, Role::Paragraph)) = innermost {
             self.pop_to(place, closed);
