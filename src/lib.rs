@@ -4,9 +4,16 @@
 //! categories each sentence is about and whether it says that the practice happens or that it
 //! does not.
 
+pub mod batch;
+pub mod classify;
+pub mod cli;
+pub mod corpus;
 pub mod document;
 pub mod encode;
+pub mod eval;
 pub mod label;
 pub mod limits;
 pub mod model;
+pub mod report;
 pub mod segment;
+pub mod train;

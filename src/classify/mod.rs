@@ -13,11 +13,13 @@ use serde::Serialize;
 pub use error::ClassifyError;
 pub use explain::Span;
 
+use crate::document::Document;
 use crate::encode::{Batch, Encoded, Input, Tokenizer, plan};
 use crate::label::{LabelSet, Stance};
 use crate::model::{
     CandleEngine, CategorySettings, Engine, Logits, ModelConfig, ModelFiles, ModelSource, Settings,
 };
+use crate::segment::{Sentence, sentences};
 use workers::Workers;
 
 /// How a classifier runs; results do not depend on it beyond rounding (1e-5).
@@ -71,7 +73,42 @@ pub struct Finding {
     pub category_probability: f32,
 }
 
+/// A sentence of a document with what the model says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classified {
+    /// The sentence and its place.
+    pub sentence: Sentence,
+    /// All probabilities.
+    pub scores: Scores,
+    /// What reaches the thresholds.
+    pub findings: Vec<Finding>,
+}
+
+/// What the model reads of a sentence: its text, its lead-in, and the nearest heading.
+pub fn input_of(sentence: &Sentence) -> Input<'_> {
+    Input {
+        text: &sentence.text,
+        lead_in: sentence.lead_in.as_deref().unwrap_or_default(),
+        heading: sentence.section.last().map_or("", String::as_str),
+    }
+}
+
 /// A loaded model that classifies sentences.
+///
+/// ```
+/// use fineprint::classify::Classifier;
+/// use fineprint::document::Document;
+///
+/// let classifier = Classifier::embedded()?;
+/// let document = Document::parse(b"# Your data\n\nWe never sell your personal information.")?;
+/// for classified in classifier.classify_document(&document)? {
+///     for finding in &classified.findings {
+///         let category = &classifier.labels().categories()[finding.category].id;
+///         println!("{category} {} {:.2}", finding.stance, finding.probability);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Classifier {
     labels: LabelSet,
@@ -242,6 +279,27 @@ impl Classifier {
             }
         }
         Ok(())
+    }
+
+    /// Cuts a document into sentences and classifies each, in document order.
+    ///
+    /// The document's language is not looked at; see [`Document::language`].
+    ///
+    /// # Errors
+    /// As [`Classifier::scores`].
+    pub fn classify_document(&self, document: &Document) -> Result<Vec<Classified>, ClassifyError> {
+        let sentences = sentences(document);
+        let inputs: Vec<Input<'_>> = sentences.iter().map(input_of).collect();
+        let scores = self.scores(&inputs)?;
+        Ok(sentences
+            .into_iter()
+            .zip(scores)
+            .map(|(sentence, scores)| Classified {
+                findings: self.findings(&scores),
+                sentence,
+                scores,
+            })
+            .collect())
     }
 
     /// The categories whose probability reaches their threshold, with the stance that the model

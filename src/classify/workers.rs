@@ -91,9 +91,8 @@ mod tests {
             let squares = workers.map(100, |i| Ok(i * i)).unwrap();
             assert_eq!(squares, (0..100).map(|i| i * i).collect::<Vec<_>>());
             assert!(workers.map::<usize>(0, |_| unreachable!()).unwrap().is_empty());
-            let failed = workers.map(100, |i| {
-                if i == 37 { Err(ClassifyError::NotFinite) } else { Ok(i) }
-            });
+            let failed =
+                workers.map(100, |i| if i == 37 { Err(ClassifyError::NotFinite) } else { Ok(i) });
             assert!(matches!(failed, Err(ClassifyError::NotFinite)));
         }
     }

@@ -239,6 +239,12 @@ impl ModelConfig {
         Self { labels: Some(labels), pooling, ..self.clone() }
     }
 
+    /// The same configuration without a head, as an encoder alone is checked against.
+    #[must_use]
+    pub fn without_head(&self) -> Self {
+        Self { labels: None, ..self.clone() }
+    }
+
     /// The same configuration with the first `layers` layers only.
     pub fn with_layers(&self, layers: usize) -> Self {
         let mut config = self.clone();

@@ -6,16 +6,24 @@
 //! outside: dimensions are checked against each other and against the file before anything is
 //! allocated. Nothing here knows of sentences or documents.
 
+mod bert;
+mod classifier;
+mod composed;
 mod config;
 mod engine;
 mod error;
 mod folder;
+mod head;
+pub mod ops;
 mod settings;
 mod weights;
 
+pub use bert::{BertEncoder, BertLayer, EncoderGrads, Parameter, Tape};
+pub use classifier::CandleEngine;
 pub use config::{Activation, EncoderConfig, ModelConfig, Pooling};
 pub use engine::{Engine, Logits};
 pub use error::ModelError;
 pub use folder::{ModelFiles, ModelSource};
+pub use head::{ClassifierTape, Head, HeadGrads, HeadTape};
 pub use settings::{CategorySettings, Settings};
 pub use weights::{Precision, Weights};

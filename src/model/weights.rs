@@ -217,7 +217,7 @@ fn canonical(name: &str) -> String {
 }
 
 /// Names and shapes of every tensor that a configuration asks for.
-fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
+pub(super) fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
     let e = &config.encoder;
     let (h, i) = (e.hidden_size, e.intermediate_size);
     let mut out = vec![

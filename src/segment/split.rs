@@ -192,7 +192,7 @@ impl<'a> Ending<'a> {
         }
         let opener = rest.starts_with(['“', '"', '(', '‘']);
         let body = rest.trim_start_matches(['“', '"', '(', '‘']);
-        let end = body.bytes().take(24).take_while(|b| b.is_ascii_alphabetic()).count();
+        let end = body.bytes().take(24).take_while(u8::is_ascii_alphabetic).count();
         let next = body.get(..end)?;
         let mut chars = next.chars();
         let capital = chars.next().is_some_and(char::is_uppercase);

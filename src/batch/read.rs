@@ -1,0 +1,139 @@
+//! Reading one input: a regular file or standard input, never anything that could block for ever.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::limits::DOCUMENT_BYTES;
+
+/// What standard input is called in results.
+pub const STDIN_NAME: &str = "<stdin>";
+
+/// An input to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+/// An input that cannot be read, and why, with what to do where that helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The input's name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Source {
+    /// What the input is called in results; a name that is not UTF-8 has U+FFFD in it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Stdin => STDIN_NAME.to_owned(),
+            Self::File(path) => path.to_string_lossy().into_owned(),
+        }
+    }
+
+    /// The size of a regular file in bytes; 0 where that cannot be told.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Stdin => 0,
+            Self::File(path) => std::fs::metadata(path)
+                .ok()
+                .filter(std::fs::Metadata::is_file)
+                .map_or(0, |m| m.len()),
+        }
+    }
+
+    /// Reads the input.
+    ///
+    /// # Errors
+    /// [`Failure`] when it is no regular file, cannot be read, or is larger than
+    /// [`DOCUMENT_BYTES`].
+    pub fn read(&self) -> Result<Vec<u8>, Failure> {
+        let result = match self {
+            Self::Stdin => limited(io::stdin().lock(), 0),
+            Self::File(path) => read_file(path),
+        };
+        result.map_err(|reason| Failure { name: self.name(), reason })
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    // Opening a pipe waits for a writer, so the kind of file is asked first.
+    let metadata = std::fs::metadata(path).map_err(|e| describe(&e))?;
+    if metadata.is_dir() {
+        return Err("it is a folder; give it as an argument to have it walked".to_owned());
+    }
+    if !metadata.is_file() {
+        return Err(
+            "it is no regular file; pipe it into standard input instead (`fineprint classify -`)"
+                .to_owned(),
+        );
+    }
+    let file = File::open(path).map_err(|e| describe(&e))?;
+    limited(file, metadata.len())
+}
+
+/// Reads to the end, or to the limit.
+fn limited(reader: impl Read, expected: u64) -> Result<Vec<u8>, String> {
+    let limit = DOCUMENT_BYTES as u64;
+    let mut bytes = Vec::with_capacity(expected.min(limit) as usize);
+    // One byte more tells an input that is over the limit.
+    reader.take(limit + 1).read_to_end(&mut bytes).map_err(|e| describe(&e))?;
+    if bytes.len() as u64 > limit {
+        return Err(format!(
+            "it is larger than the limit of {} MiB; split it into parts",
+            DOCUMENT_BYTES >> 20
+        ));
+    }
+    Ok(bytes)
+}
+
+/// An error of the operating system in words, without its number.
+pub(super) fn describe(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied; make it readable first".to_owned(),
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(path: &Path) -> String {
+        Source::File(path.to_owned()).read().unwrap_err().reason
+    }
+
+    #[test]
+    fn what_is_no_file_is_told_and_never_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(reason(&folder.path().join("gone")), "there is no such file");
+        assert!(reason(folder.path()).contains("folder"));
+        let file = folder.path().join("a.md");
+        std::fs::write(&file, "x").unwrap();
+        assert_eq!(reason(&file.join("b")), "not a directory");
+        #[cfg(unix)]
+        {
+            let pipe = folder.path().join("pipe");
+            let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+            assert!(made.success());
+            assert!(reason(&pipe).contains("no regular file"));
+            assert!(reason(Path::new("/dev/zero")).contains("no regular file"));
+        }
+    }
+
+    #[test]
+    fn reading_stops_at_the_limit() {
+        let reason = limited(io::repeat(b'a'), 0).unwrap_err();
+        assert!(reason.contains("limit of 16 MiB"), "{reason}");
+        assert_eq!(limited(&b"abc"[..], u64::MAX).unwrap(), b"abc");
+    }
+}

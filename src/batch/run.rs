@@ -1,0 +1,235 @@
+//! The pipeline: read and parse in waves, score in chunks, hand on in order.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::read::{Failure, Source};
+use crate::classify::{ClassifyError, Scores, input_of};
+use crate::document::{Document, ParseOptions};
+use crate::encode::Input;
+use crate::segment::{Sentence, sentences};
+
+/// Most documents that are read at once.
+const WAVE_DOCUMENTS: usize = 32;
+/// A wave ends when its files have this many bytes together.
+const WAVE_BYTES: u64 = 4 << 20;
+/// Most documents that wait for others to fill a chunk with.
+const WAITING_DOCUMENTS: usize = 256;
+
+/// How documents are read and classified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How to parse; the name is set for each document.
+    pub parse: ParseOptions,
+    /// ISO 639 code of the language to classify; empty for all.
+    pub language: String,
+    /// Threads that read and parse; 0 means one a core.
+    pub threads: usize,
+    /// Sentences to score at once, over documents; enough to fill batches of like length, and few
+    /// enough that progress shows.
+    pub chunk_sentences: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            parse: ParseOptions::default(),
+            language: String::new(),
+            threads: 0,
+            chunk_sentences: 1024,
+        }
+    }
+}
+
+/// What became of one input.
+#[derive(Debug)]
+pub struct Processed {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The document with its scores, or why there is none.
+    pub result: Result<ReadDocument, String>,
+}
+
+/// A document that was read, and unless its language is another, scored.
+#[derive(Debug)]
+pub struct ReadDocument {
+    /// The document.
+    pub document: Document,
+    /// Its sentences.
+    pub sentences: Vec<Sentence>,
+    /// The scores of every sentence; `None` for a document in another language.
+    pub scores: Option<Vec<Scores>>,
+}
+
+/// Reads, scores and hands on every input, in order.
+///
+/// `score` gets the sentences of one or more documents; where it fails, each document is tried by
+/// itself, and those that fail again are failures of their own. `sink` gets the documents in the
+/// order of `inputs`; its error ends the run. `tick` gets the number of sentences scored so far,
+/// after every chunk.
+///
+/// # Errors
+/// The sink's, and a message (through `From`) when threads cannot be started.
+pub fn run<E: From<std::io::Error>>(
+    inputs: impl Iterator<Item = Result<Source, Failure>>,
+    options: &Options,
+    score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, ClassifyError>,
+    sink: &mut dyn FnMut(Processed) -> Result<(), E>,
+    tick: &dyn Fn(usize),
+) -> Result<(), E> {
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .thread_name(|i| format!("fineprint-read-{i}"))
+        .build()
+        .map_err(|e| E::from(std::io::Error::other(format!("cannot start threads: {e}"))))?;
+    let mut inputs = inputs.fuse();
+    let mut waiting: VecDeque<Processed> = VecDeque::new();
+    let mut sentences_done = 0;
+    loop {
+        let wave = next_wave(&mut inputs);
+        let is_last = wave.is_empty();
+        waiting.extend(read_wave(&pool, wave, options));
+        loop {
+            let pending: usize = waiting.iter().map(to_score).sum();
+            let is_due =
+                is_last || pending >= options.chunk_sentences || waiting.len() > WAITING_DOCUMENTS;
+            if waiting.is_empty() || !is_due {
+                break;
+            }
+            let mut chunk = take_chunk(&mut waiting, options.chunk_sentences);
+            let mut count = |n| {
+                sentences_done += n;
+                tick(sentences_done);
+            };
+            score_chunk(&mut chunk, options.chunk_sentences, score, &mut count);
+            for processed in chunk {
+                sink(processed)?;
+            }
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+/// The next inputs to read at once; none at the end.
+fn next_wave(
+    inputs: &mut impl Iterator<Item = Result<Source, Failure>>,
+) -> Vec<Result<Source, Failure>> {
+    let mut wave = Vec::new();
+    let mut bytes = 0;
+    while wave.len() < WAVE_DOCUMENTS && bytes < WAVE_BYTES {
+        let Some(next) = inputs.next() else { break };
+        bytes += next.as_ref().map_or(0, Source::size);
+        wave.push(next);
+    }
+    wave
+}
+
+fn read_wave(
+    pool: &ThreadPool,
+    wave: Vec<Result<Source, Failure>>,
+    options: &Options,
+) -> Vec<Processed> {
+    let one = |input: Result<Source, Failure>| match input {
+        Err(Failure { name, reason }) => Processed { name, bytes: 0, result: Err(reason) },
+        Ok(source) => {
+            let name = source.name();
+            let bytes = source.read().map_err(|failure| failure.reason);
+            let size = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+            Processed { result: bytes.and_then(|b| parse(&name, &b, options)), name, bytes: size }
+        }
+    };
+    pool.install(|| wave.into_par_iter().map(one).collect())
+}
+
+/// Parses and cuts a document; `scores` is `Some` and empty when it is to be scored.
+fn parse(name: &str, bytes: &[u8], options: &Options) -> Result<ReadDocument, String> {
+    let parse_options = ParseOptions { name: Some(name.to_owned()), ..options.parse.clone() };
+    // A fault of ours in one document must not take the others with it.
+    let parsed = catch_unwind(AssertUnwindSafe(|| {
+        let document = Document::parse_with(bytes, &parse_options)?;
+        let sentences = sentences(&document);
+        Ok::<_, crate::document::DocumentError>((document, sentences))
+    }));
+    let (document, sentences) = parsed
+        .map_err(|_| "an internal error of fineprint; please report it with the file".to_owned())?
+        .map_err(|e| e.to_string())?;
+    let is_readable = options.language.is_empty()
+        || document.language().is_none_or(|language| language.code() == options.language);
+    Ok(ReadDocument { document, sentences, scores: is_readable.then(Vec::new) })
+}
+
+/// How many sentences of a document wait to be scored.
+fn to_score(processed: &Processed) -> usize {
+    processed.result.as_ref().map_or(0, |r| if r.scores.is_some() { r.sentences.len() } else { 0 })
+}
+
+/// The first documents with at least `sentences` sentences together, or all of them.
+fn take_chunk(waiting: &mut VecDeque<Processed>, sentences: usize) -> Vec<Processed> {
+    let mut chunk = Vec::new();
+    let mut count = 0;
+    while count < sentences
+        && let Some(next) = waiting.pop_front()
+    {
+        count += to_score(&next);
+        chunk.push(next);
+    }
+    chunk
+}
+
+/// Scores all sentences of a chunk, at most `at_once` at a time.
+fn score_chunk(
+    chunk: &mut [Processed],
+    at_once: usize,
+    score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, ClassifyError>,
+    count: &mut dyn FnMut(usize),
+) {
+    let inputs: Vec<Input<'_>> = chunk
+        .iter()
+        .filter_map(|processed| processed.result.as_ref().ok())
+        .filter(|read| read.scores.is_some())
+        .flat_map(|read| read.sentences.iter().map(input_of))
+        .collect();
+    let all = score_all(&inputs, at_once, score, count);
+    drop(inputs);
+    match all {
+        Ok(all) => {
+            let mut all = all.into_iter();
+            for read in chunk.iter_mut().filter_map(|processed| processed.result.as_mut().ok()) {
+                if let Some(scores) = &mut read.scores {
+                    scores.extend(all.by_ref().take(read.sentences.len()));
+                }
+            }
+        }
+        Err(error) if chunk.len() == 1 => chunk[0].result = Err(error),
+        Err(_) => {
+            for one in chunk.chunks_mut(1) {
+                score_chunk(one, at_once, score, &mut |_| ());
+            }
+        }
+    }
+}
+
+fn score_all(
+    inputs: &[Input<'_>],
+    at_once: usize,
+    score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, ClassifyError>,
+    count: &mut dyn FnMut(usize),
+) -> Result<Vec<Scores>, String> {
+    let mut all = Vec::with_capacity(inputs.len());
+    for part in inputs.chunks(at_once.max(1)) {
+        let scores = score(part).map_err(|e| e.to_string())?;
+        if scores.len() != part.len() {
+            return Err("the model gave another number of scores than sentences".to_owned());
+        }
+        all.extend(scores);
+        count(part.len());
+    }
+    Ok(all)
+}

@@ -1,0 +1,313 @@
+//! The command line as typed: every option with its help, nothing decided yet.
+//!
+//! Each verb turns its arguments into a configuration of its own before it does anything, so that
+//! a wrong option is told before a model is loaded.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::exit::Exit;
+use crate::label::Stance;
+use crate::model::ModelSource;
+
+/// Reads terms of service and privacy policies.
+///
+/// Splits a document into sentences and tells, with a transformer that runs on this machine, which
+/// data-use categories each sentence is about, and whether it says that the practice happens
+/// (asserted) or that it does not (denied). Nothing is sent anywhere. It is no legal advice.
+#[derive(Debug, Parser)]
+#[command(name = "fineprint", version, after_long_help = Exit::table(), max_term_width = 100)]
+pub struct CommandLine {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every verb takes.
+#[derive(Debug, Clone, Args)]
+pub struct GlobalArgs {
+    /// When to use colours.
+    ///
+    /// `auto` uses them on a terminal, and honours NO_COLOR, CLICOLOR and CLICOLOR_FORCE.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(help_heading = "Global options")]
+    pub color: Color,
+    /// Print no notes and no progress bar; warnings and errors stay.
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// Show no progress bar.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub no_progress: bool,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always, even into a file or a pipe.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Tell which data-use categories the sentences of documents are about.
+    Classify(Box<ClassifyArgs>),
+    /// Print the categories: definitions and their places in other vocabularies.
+    Labels(LabelsArgs),
+    /// Rebuild, count, compare and extend labelled data.
+    Data(super::data::DataArgs),
+    /// Write a model as a plain Hugging Face folder.
+    Export(ExportArgs),
+    /// Print the licences of code, weights and data.
+    Licenses(LicensesArgs),
+}
+
+/// Which model.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    /// The model: a folder, hf:owner/name@revision, or `embedded`.
+    ///
+    /// A hub model is fetched once and then read from the cache; HF_HOME, HF_TOKEN and
+    /// HF_HUB_OFFLINE are honoured.
+    #[arg(long, value_name = "MODEL", env = "FINEPRINT_MODEL", default_value = "embedded")]
+    pub model: ModelSource,
+}
+
+/// Arguments of `fineprint classify`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = classify_help())]
+#[expect(clippy::struct_excessive_bools, reason = "flags as typed; the verb resolves them")]
+pub struct ClassifyArgs {
+    /// Files, directories to walk, or `-` for standard input.
+    ///
+    /// Without any, a document is read from standard input. In directories, hidden files and those
+    /// that .gitignore and the like name are skipped, and files with the extensions md, markdown,
+    /// html, htm, xhtml, txt and text are taken; `--glob` takes others.
+    #[arg(value_name = "PATHS")]
+    pub paths: Vec<PathBuf>,
+    /// Also read the files named in FILE, one a line; `-` for standard input.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub files_from: Option<PathBuf>,
+    /// In directories, take the files that GLOB matches; `!GLOB` leaves files out.
+    ///
+    /// May be given several times; a later one goes before an earlier one, as with ripgrep.
+    #[arg(short, long, value_name = "GLOB", help_heading = "Input")]
+    pub glob: Vec<String>,
+    /// In directories, also take hidden files.
+    #[arg(long, help_heading = "Input")]
+    pub hidden: bool,
+    /// In directories, also take files that .gitignore, .ignore and the like name.
+    #[arg(long, help_heading = "Input")]
+    pub no_ignore: bool,
+    /// The format of all inputs, instead of telling it by extension and content.
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input")]
+    pub input_format: Option<InputFormat>,
+    /// Take every line as one ready-made sentence.
+    #[arg(long, help_heading = "Input")]
+    pub lines: bool,
+    /// Classify documents in other languages than the model's too.
+    ///
+    /// Without this they are noted and listed in the output, but not classified.
+    #[arg(long, help_heading = "Input")]
+    pub any_language: bool,
+
+    /// The model.
+    #[command(flatten, next_help_heading = "Model")]
+    pub model: ModelArgs,
+    /// Threads to run on; 0 for all cores.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Model")]
+    pub threads: usize,
+
+    /// Output only findings of these categories; `fineprint labels` lists them.
+    #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Findings")]
+    pub category: Vec<String>,
+    /// Output only findings of this stance: asserted or denied.
+    #[arg(long, value_name = "STANCE", help_heading = "Findings")]
+    pub stance: Option<Stance>,
+    /// Output only findings of at least this probability, 0 to 1.
+    ///
+    /// The probability of a finding is P(category) · P(stance | category). Below the model's own
+    /// threshold of a category there is no finding, whatever is given here.
+    #[arg(long, value_name = "P", value_parser = probability, help_heading = "Findings")]
+    pub min_probability: Option<f32>,
+    /// Output every sentence, also those without findings (not in the text report).
+    ///
+    /// Without this, sentences are output that have at least one finding after --category,
+    /// --stance and --min-probability.
+    #[arg(long, help_heading = "Findings")]
+    pub all_sentences: bool,
+
+    /// The output's format.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = OutputFormat::Text,
+        value_name = "FORMAT",
+        help_heading = "Output"
+    )]
+    pub format: OutputFormat,
+    /// Write to FILE, which is replaced only once the output is complete.
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Mark the words that decided each finding; takes several times as long.
+    #[arg(long, help_heading = "Output")]
+    pub explain: bool,
+    /// Output the probabilities of all categories with each sentence (not in the text report).
+    #[arg(long, help_heading = "Output")]
+    pub probabilities: bool,
+    /// In the text report, show all findings instead of the most telling of each category.
+    #[arg(long, help_heading = "Output")]
+    pub all: bool,
+
+    /// Exit with 4 when one of these categories is asserted in any document, for use in CI.
+    ///
+    /// Looks at all findings of at least --min-probability, also at those that --category or
+    /// --stance hide.
+    #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Exit code")]
+    pub fail_on: Vec<String>,
+    /// Exit with 1 when there is no finding to output.
+    #[arg(long, help_heading = "Exit code")]
+    pub fail_if_none: bool,
+}
+
+/// A document's format, as `--input-format` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputFormat {
+    /// CommonMark with tables.
+    Markdown,
+    /// HTML.
+    Html,
+    /// Plain text.
+    Text,
+}
+
+/// The format of a classification's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// A report for people.
+    Text,
+    /// One JSON object: the run and its documents with their sentences.
+    Json,
+    /// JSON Lines: one record a line, run first, then each document and its sentences.
+    Jsonl,
+    /// One row a finding.
+    Csv,
+}
+
+/// Arguments of `fineprint labels`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "Examples:
+  fineprint labels
+  fineprint labels --format json | jq -r '.categories[].id'")]
+pub struct LabelsArgs {
+    /// The output's format.
+    #[arg(long, value_enum, default_value_t = PlainFormat::Text, value_name = "FORMAT")]
+    pub format: PlainFormat,
+    /// The model whose categories to print.
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+/// Text or JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlainFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Arguments of `fineprint export`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_long_help = "The folder holds 32-bit floats and loads in transformers (AutoModel), in
+sentence-transformers and in engines that read either; its model card says how the logits become
+probabilities.
+
+Examples:
+  fineprint export --to fineprint-model
+  fineprint export --model ./run-7 --to fineprint-model --force"
+)]
+pub struct ExportArgs {
+    /// The folder to write; it must not exist or be empty.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Replace a folder that is not empty.
+    #[arg(long)]
+    pub force: bool,
+    /// The model to write.
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+/// Arguments of `fineprint licenses`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "Examples:
+  fineprint licenses
+  fineprint licenses --full > THIRD-PARTY.txt")]
+pub struct LicensesArgs {
+    /// Also print the full licence texts of all libraries in the program.
+    #[arg(long)]
+    pub full: bool,
+}
+
+fn classify_help() -> String {
+    format!(
+        "Examples:
+  fineprint classify terms.md
+  curl -s https://example.com/privacy | fineprint classify --category ai-training,data-sale
+  fineprint classify policies/ --format jsonl -o findings.jsonl
+  fineprint classify terms.html --fail-on ai-training,data-sale
+
+{}",
+        Exit::table()
+    )
+}
+
+/// Reads a probability.
+fn probability(given: &str) -> Result<f32, String> {
+    match given.parse::<f32>() {
+        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
+        _ => Err("a number from 0 to 1 is expected".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn options_read_as_typed() {
+        let parse = |args: &[&str]| {
+            CommandLine::try_parse_from(["fineprint", "classify"].iter().chain(args))
+                .map(|line| match line.command {
+                    Command::Classify(args) => *args,
+                    other => panic!("{other:?}"),
+                })
+                .map_err(|e| e.to_string())
+        };
+        let args = parse(&["a.md", "--category", "ai-training,data-sale", "--model", "hf:a/b@c"]);
+        let args = args.unwrap();
+        assert_eq!(args.category, ["ai-training", "data-sale"]);
+        assert_eq!(args.model.model.to_string(), "hf:a/b@c");
+        assert!(parse(&["--min-probability", "1.5"]).unwrap_err().contains("from 0 to 1"));
+        assert!(parse(&["--min-probability", "NaN"]).unwrap_err().contains("from 0 to 1"));
+        assert!(parse(&["--stance", "maybe"]).unwrap_err().contains("asserted or denied"));
+        assert!(parse(&["--model", "hf:../x"]).unwrap_err().contains("is no model"));
+    }
+}

@@ -1,0 +1,577 @@
+//! The BERT encoder on packed sequences.
+//!
+//! Hidden states are [tokens, hidden] all through: no padding, no mask. On the CPU the layers run
+//! on the fused operations of [`super::ops`]; with a [`Tape`] the forward pass keeps what
+//! [`BertEncoder::backward`] needs. Devices without those operations take the composed path of
+//! [`super::composed`], which pads and is differentiable by Candle itself.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Result as CandleResult, Tensor, Var};
+
+use super::ops::{self, Dropout, Embedding, Mask, Sequences};
+use super::{EncoderConfig, ModelConfig, ModelError, Weights, composed};
+use crate::encode::Batch;
+
+/// One layer; dense matrices are [outputs, inputs] as in Hugging Face files.
+#[derive(Debug, Clone)]
+pub struct BertLayer {
+    /// Queries, keys and values in one matrix, [3·hidden, hidden].
+    pub qkv: Tensor,
+    /// [3·hidden].
+    pub qkv_bias: Tensor,
+    /// Attention output, [hidden, hidden].
+    pub out: Tensor,
+    /// Bias of `out`, weight and offset of the norm after it, [3, hidden].
+    pub out_norm: Tensor,
+    /// [intermediate, hidden].
+    pub up: Tensor,
+    /// [intermediate].
+    pub up_bias: Tensor,
+    /// [hidden, intermediate].
+    pub down: Tensor,
+    /// Bias of `down`, weight and offset of the norm after it, [3, hidden].
+    pub down_norm: Tensor,
+}
+
+/// A BERT encoder without a head.
+#[derive(Debug, Clone)]
+pub struct BertEncoder {
+    config: EncoderConfig,
+    pub(super) embedding: Embedding,
+    pub(super) layers: Vec<BertLayer>,
+    is_composed: bool,
+}
+
+/// What one layer's backward pass needs of its forward pass.
+#[derive(Debug)]
+struct LayerTape {
+    input: Tensor,
+    qkv: Tensor,
+    context: Tensor,
+    attended: Tensor,
+    middle: Tensor,
+    up: Tensor,
+    active: Tensor,
+    down: Tensor,
+    masks: [Option<Mask>; 3],
+}
+
+/// What the backward pass needs of a forward pass.
+#[derive(Debug, Default)]
+pub struct Tape {
+    embedding_mask: Option<Mask>,
+    layers: Vec<LayerTape>,
+}
+
+/// Gradients of an encoder's parameters, in the order of [`BertEncoder::parameters`].
+#[derive(Debug)]
+pub struct EncoderGrads {
+    /// Gradient of each token's summed embedding, [tokens, hidden]: the rows of the three tables
+    /// that a token used receive it. `None` where the embeddings were left out.
+    pub tokens: Option<Tensor>,
+    /// The norm of the embeddings and then eight tensors a layer; the three tables have none here.
+    pub dense: Vec<Tensor>,
+}
+
+/// A parameter with what an optimiser must know of it.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// Name of the fused tensor, for checkpoints and messages.
+    pub name: String,
+    /// The tensor itself; clones share its storage.
+    pub tensor: Tensor,
+    /// Whether weight decay applies: matrices yes, biases and norms no.
+    pub decays: bool,
+    /// 0 for the embeddings, then the number of the layer from 1; for layer-wise rates.
+    pub depth: usize,
+}
+
+impl BertEncoder {
+    /// Builds the encoder from weights that fit the configuration.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a tensor is missing or has another shape.
+    pub fn load(config: &ModelConfig, weights: &Weights) -> Result<Self, ModelError> {
+        weights.check(config)?;
+        let get = |name: &str| weights.get(name);
+        let cat = |names: &[String]| -> Result<Tensor, ModelError> {
+            let parts = names.iter().map(|n| get(n)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Tensor::cat(&parts, 0)?)
+        };
+        let stack = |names: &[String]| -> Result<Tensor, ModelError> {
+            let parts = names.iter().map(|n| get(n)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Tensor::stack(&parts, 0)?)
+        };
+        let mut layers = Vec::with_capacity(config.encoder.num_hidden_layers);
+        for layer in 0..config.encoder.num_hidden_layers {
+            let n = LayerNames::new(layer);
+            layers.push(BertLayer {
+                qkv: cat(&n.qkv_weights())?,
+                qkv_bias: cat(&n.qkv_biases())?,
+                out: get(&n.out_weight())?.copy()?,
+                out_norm: stack(&n.out_norm())?,
+                up: get(&n.up_weight())?.copy()?,
+                up_bias: get(&n.up_bias())?.copy()?,
+                down: get(&n.down_weight())?.copy()?,
+                down_norm: stack(&n.down_norm())?,
+            });
+        }
+        let embedding = Embedding {
+            word: get(WORD)?.copy()?,
+            position: get(POSITION)?.copy()?,
+            segment: get(SEGMENT)?.copy()?,
+            norm: stack(&EMBEDDING_NORM.map(str::to_owned))?,
+            eps: config.encoder.layer_norm_eps,
+        };
+        let is_composed = !embedding.word.device().is_cpu();
+        Ok(Self { config: config.encoder.clone(), embedding, layers, is_composed })
+    }
+
+    /// Takes the composed path on the CPU too, as the tests of that path do.
+    #[must_use]
+    pub fn composed(mut self) -> Self {
+        self.is_composed = true;
+        self
+    }
+
+    /// The sizes.
+    pub fn config(&self) -> &EncoderConfig {
+        &self.config
+    }
+
+    /// The device that the weights live on.
+    pub fn device(&self) -> &Device {
+        self.embedding.word.device()
+    }
+
+    /// Hidden states of the last layer, [tokens, hidden]; `dropout` in training only.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a token, segment or position is outside its table.
+    pub fn forward(
+        &self,
+        batch: &Batch,
+        dropout: Option<&mut Dropout>,
+    ) -> Result<Tensor, ModelError> {
+        self.run(batch, dropout, None)
+    }
+
+    /// As [`BertEncoder::forward`], keeping on `tape` what the backward pass needs.
+    ///
+    /// # Errors
+    /// [`ModelError`] as there, or when the encoder takes the composed path.
+    pub fn forward_taped(
+        &self,
+        batch: &Batch,
+        dropout: Option<&mut Dropout>,
+        tape: &mut Tape,
+    ) -> Result<Tensor, ModelError> {
+        if self.is_composed {
+            return Err(ModelError::Inference(
+                "the composed path keeps no tape: use Candle's backward".to_owned(),
+            ));
+        }
+        self.run(batch, dropout, Some(tape))
+    }
+
+    fn run(
+        &self,
+        batch: &Batch,
+        dropout: Option<&mut Dropout>,
+        mut tape: Option<&mut Tape>,
+    ) -> Result<Tensor, ModelError> {
+        let sequences = Sequences::new(&batch.cu_seqlens)?;
+        let tokens = tokens_of(batch, &sequences)?;
+        let mut none = Dropout::new(0, 0.0, 0.0);
+        let dropout = dropout.unwrap_or(&mut none);
+        if self.is_composed {
+            let sizes = (self.config.num_attention_heads, self.config.hidden_act);
+            return Ok(composed::forward(
+                &self.embedding,
+                &self.layers,
+                sizes,
+                &tokens,
+                &sequences,
+                dropout,
+            )?);
+        }
+        let mask = dropout.hidden();
+        let mut states = ops::embed(&self.embedding, &tokens, mask)?;
+        if let Some(tape) = tape.as_deref_mut() {
+            tape.embedding_mask = mask;
+            tape.layers.clear();
+        }
+        for layer in &self.layers {
+            let masks = [dropout.attention(), dropout.hidden(), dropout.hidden()];
+            let (next, kept) = self.layer(layer, states, &sequences, masks)?;
+            states = next;
+            if let Some(tape) = tape.as_deref_mut() {
+                tape.layers.push(kept);
+            }
+        }
+        Ok(states)
+    }
+
+    fn layer(
+        &self,
+        layer: &BertLayer,
+        input: Tensor,
+        sequences: &Sequences,
+        masks: [Option<Mask>; 3],
+    ) -> CandleResult<(Tensor, LayerTape)> {
+        let heads = self.config.num_attention_heads;
+        let eps = self.config.layer_norm_eps;
+        let qkv = linear(&input, &layer.qkv)?;
+        let context = ops::attention(&qkv, &layer.qkv_bias, sequences, heads, masks[0])?;
+        let attended = linear(&context, &layer.out)?;
+        let middle = ops::add_norm(&attended, &input, &layer.out_norm, eps, masks[1])?;
+        let up = linear(&middle, &layer.up)?;
+        let active = ops::gelu(&up, &layer.up_bias, self.config.hidden_act)?;
+        let down = linear(&active, &layer.down)?;
+        let output = ops::add_norm(&down, &middle, &layer.down_norm, eps, masks[2])?;
+        let tape = LayerTape { input, qkv, context, attended, middle, up, active, down, masks };
+        Ok((output, tape))
+    }
+
+    /// Gradients of all parameters, from that of the hidden states; consumes the tape, so that
+    /// each layer's states are freed as soon as they are used.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the tape is not of this batch and encoder.
+    pub fn backward(
+        &self,
+        batch: &Batch,
+        mut tape: Tape,
+        grad: Tensor,
+    ) -> Result<EncoderGrads, ModelError> {
+        if tape.layers.len() != self.layers.len() {
+            return Err(ModelError::Inference("the tape is of another encoder".to_owned()));
+        }
+        let sequences = Sequences::new(&batch.cu_seqlens)?;
+        let tokens = tokens_of(batch, &sequences)?;
+        let mut grad = grad;
+        let mut reversed = Vec::with_capacity(self.layers.len());
+        for layer in self.layers.iter().rev() {
+            let Some(kept) = tape.layers.pop() else { break };
+            let (dinput, grads) = self.layer_backward(layer, &kept, &sequences, &grad)?;
+            grad = dinput;
+            reversed.push(grads);
+        }
+        let embedded = ops::embed_backward(&self.embedding, &tokens, tape.embedding_mask, &grad)?;
+        let mut dense = vec![embedded.norm];
+        dense.extend(reversed.into_iter().rev().flatten());
+        Ok(EncoderGrads { tokens: Some(embedded.tokens), dense })
+    }
+
+    fn layer_backward(
+        &self,
+        layer: &BertLayer,
+        kept: &LayerTape,
+        sequences: &Sequences,
+        grad: &Tensor,
+    ) -> CandleResult<(Tensor, [Tensor; 8])> {
+        let heads = self.config.num_attention_heads;
+        let eps = self.config.layer_norm_eps;
+        let [attention, first, second] = kept.masks;
+        let norm =
+            ops::add_norm_backward(&kept.down, &kept.middle, &layer.down_norm, eps, second, grad)?;
+        let (down_norm, dmiddle) = (norm.params, norm.residual);
+        let down = weight_grad(&norm.x, &kept.active)?;
+        let dactive = norm.x.matmul(&layer.down)?;
+        let act = self.config.hidden_act;
+        let (dup, up_bias) = ops::gelu_backward(&kept.up, &layer.up_bias, act, &dactive)?;
+        let up = weight_grad(&dup, &kept.middle)?;
+        let dmiddle = ops::add(&dmiddle, &dup.matmul(&layer.up)?)?;
+        let norm = ops::add_norm_backward(
+            &kept.attended,
+            &kept.input,
+            &layer.out_norm,
+            eps,
+            first,
+            &dmiddle,
+        )?;
+        let out = weight_grad(&norm.x, &kept.context)?;
+        let dcontext = norm.x.matmul(&layer.out)?;
+        let (dqkv, qkv_bias) = ops::attention_backward(
+            &kept.qkv,
+            &layer.qkv_bias,
+            sequences,
+            heads,
+            attention,
+            &dcontext,
+        )?;
+        let qkv = weight_grad(&dqkv, &kept.input)?;
+        let dinput = ops::add(&norm.residual, &dqkv.matmul(&layer.qkv)?)?;
+        Ok((dinput, [qkv, qkv_bias, out, norm.params, up, up_bias, down, down_norm]))
+    }
+
+    /// All parameters: three tables, the norm of the embeddings, eight tensors a layer.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let parameter = |name: &str, tensor: &Tensor, decays: bool, depth: usize| Parameter {
+            name: name.to_owned(),
+            tensor: tensor.clone(),
+            decays,
+            depth,
+        };
+        let e = &self.embedding;
+        let mut out = vec![
+            parameter("embeddings.word", &e.word, true, 0),
+            parameter("embeddings.position", &e.position, true, 0),
+            parameter("embeddings.segment", &e.segment, true, 0),
+            parameter("embeddings.norm", &e.norm, false, 0),
+        ];
+        for (i, l) in self.layers.iter().enumerate() {
+            let mut push = |name: &str, tensor: &Tensor, decays: bool| {
+                out.push(parameter(&format!("layer.{i}.{name}"), tensor, decays, i + 1));
+            };
+            push("qkv", &l.qkv, true);
+            push("qkv_bias", &l.qkv_bias, false);
+            push("out", &l.out, true);
+            push("out_norm", &l.out_norm, false);
+            push("up", &l.up, true);
+            push("up_bias", &l.up_bias, false);
+            push("down", &l.down, true);
+            push("down_norm", &l.down_norm, false);
+        }
+        out
+    }
+
+    /// The same encoder on variables, for training through Candle's backward; the variables come
+    /// in the order of [`BertEncoder::parameters`].
+    ///
+    /// # Errors
+    /// [`ModelError`] when a tensor cannot be copied.
+    pub fn on_variables(&self) -> Result<(Self, Vec<Var>), ModelError> {
+        let mut copy = self.clone();
+        let mut variables = Vec::new();
+        let e = &mut copy.embedding;
+        let mut tensors = vec![&mut e.word, &mut e.position, &mut e.segment, &mut e.norm];
+        for l in &mut copy.layers {
+            tensors.extend([&mut l.qkv, &mut l.qkv_bias, &mut l.out, &mut l.out_norm]);
+            tensors.extend([&mut l.up, &mut l.up_bias, &mut l.down, &mut l.down_norm]);
+        }
+        for tensor in tensors {
+            let variable = Var::from_tensor(tensor)?;
+            *tensor = variable.as_tensor().clone();
+            variables.push(variable);
+        }
+        Ok((copy, variables))
+    }
+
+    /// Copies of the weights under their Hugging Face names.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a tensor cannot be copied.
+    pub fn weights(&self) -> Result<Weights, ModelError> {
+        let mut out = BTreeMap::new();
+        let e = &self.embedding;
+        for (name, tensor) in [(WORD, &e.word), (POSITION, &e.position), (SEGMENT, &e.segment)] {
+            out.insert(name.to_owned(), tensor.copy()?);
+        }
+        let hidden = self.config.hidden_size;
+        let rows = |out: &mut BTreeMap<_, _>, names: &[String], block: &Tensor| {
+            for (i, name) in names.iter().enumerate() {
+                out.insert(name.clone(), block.get(i)?.copy()?);
+            }
+            CandleResult::Ok(())
+        };
+        rows(&mut out, &EMBEDDING_NORM.map(str::to_owned), &e.norm)?;
+        for (i, l) in self.layers.iter().enumerate() {
+            let n = LayerNames::new(i);
+            for (part, (weight, bias)) in
+                n.qkv_weights().into_iter().zip(n.qkv_biases()).enumerate()
+            {
+                out.insert(weight, l.qkv.narrow(0, part * hidden, hidden)?.copy()?);
+                out.insert(bias, l.qkv_bias.narrow(0, part * hidden, hidden)?.copy()?);
+            }
+            rows(&mut out, &n.out_norm(), &l.out_norm)?;
+            rows(&mut out, &n.down_norm(), &l.down_norm)?;
+            out.insert(n.out_weight(), l.out.copy()?);
+            out.insert(n.up_weight(), l.up.copy()?);
+            out.insert(n.up_bias(), l.up_bias.copy()?);
+            out.insert(n.down_weight(), l.down.copy()?);
+        }
+        Ok(Weights::new(out))
+    }
+}
+
+/// `x · weightᵀ`.
+pub(super) fn linear(x: &Tensor, weight: &Tensor) -> CandleResult<Tensor> {
+    x.matmul(&weight.t()?)
+}
+
+/// Gradient of the matrix of [`linear`].
+pub(super) fn weight_grad(grad: &Tensor, x: &Tensor) -> CandleResult<Tensor> {
+    grad.t()?.matmul(x)
+}
+
+/// The rows of the three embedding tables for each token.
+fn tokens_of(batch: &Batch, sequences: &Sequences) -> Result<Vec<[u32; 3]>, ModelError> {
+    let n = sequences.tokens();
+    if batch.input_ids.len() != n || batch.token_type_ids.len() != n || n == 0 {
+        return Err(ModelError::Inference(format!(
+            "a batch of {} ids and {} segments for {n} tokens",
+            batch.input_ids.len(),
+            batch.token_type_ids.len()
+        )));
+    }
+    Ok(batch
+        .input_ids
+        .iter()
+        .zip(batch.position_ids())
+        .zip(&batch.token_type_ids)
+        .map(|((&word, position), &segment)| [word, position, segment])
+        .collect())
+}
+
+pub(super) const WORD: &str = "embeddings.word_embeddings.weight";
+const POSITION: &str = "embeddings.position_embeddings.weight";
+const SEGMENT: &str = "embeddings.token_type_embeddings.weight";
+const EMBEDDING_NORM: [&str; 2] = ["embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"];
+
+/// Hugging Face names of a layer's tensors.
+struct LayerNames(String);
+
+impl LayerNames {
+    fn new(layer: usize) -> Self {
+        Self(format!("encoder.layer.{layer}"))
+    }
+
+    fn qkv_weights(&self) -> [String; 3] {
+        ["query", "key", "value"].map(|p| format!("{}.attention.self.{p}.weight", self.0))
+    }
+
+    fn qkv_biases(&self) -> [String; 3] {
+        ["query", "key", "value"].map(|p| format!("{}.attention.self.{p}.bias", self.0))
+    }
+
+    fn out_weight(&self) -> String {
+        format!("{}.attention.output.dense.weight", self.0)
+    }
+
+    fn out_norm(&self) -> [String; 3] {
+        ["dense.bias", "LayerNorm.weight", "LayerNorm.bias"]
+            .map(|p| format!("{}.attention.output.{p}", self.0))
+    }
+
+    fn up_weight(&self) -> String {
+        format!("{}.intermediate.dense.weight", self.0)
+    }
+
+    fn up_bias(&self) -> String {
+        format!("{}.intermediate.dense.bias", self.0)
+    }
+
+    fn down_weight(&self) -> String {
+        format!("{}.output.dense.weight", self.0)
+    }
+
+    fn down_norm(&self) -> [String; 3] {
+        ["dense.bias", "LayerNorm.weight", "LayerNorm.bias"]
+            .map(|p| format!("{}.output.{p}", self.0))
+    }
+}
+
+/// Floats of a small tensor, row-major.
+pub(super) fn values(tensor: &Tensor) -> CandleResult<Vec<f32>> {
+    tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ops::testing::noise;
+
+    fn config() -> ModelConfig {
+        ModelConfig::from_json(
+            br#"{"model_type":"bert","vocab_size":23,"hidden_size":16,"num_hidden_layers":2,
+            "num_attention_heads":2,"intermediate_size":24,"max_position_embeddings":12,
+            "layer_norm_eps":1e-12}"#,
+        )
+        .unwrap()
+    }
+
+    fn encoder() -> BertEncoder {
+        let config = config();
+        let mut weights = BTreeMap::new();
+        for (n, (name, shape)) in super::super::weights::expected(&config).into_iter().enumerate() {
+            let values = noise(shape.iter().product(), n as u64 + 1);
+            let at = if name.ends_with("LayerNorm.weight") { 1.0 } else { 0.0 };
+            let values: Vec<f32> = values.iter().map(|v| at + 0.4 * v).collect();
+            weights.insert(name, Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
+        }
+        BertEncoder::load(&config, &Weights::new(weights)).unwrap()
+    }
+
+    fn batch() -> Batch {
+        Batch {
+            input_ids: vec![2, 5, 7, 3, 2, 9, 3, 2, 11, 12, 13, 14, 22, 3],
+            token_type_ids: vec![0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1],
+            cu_seqlens: vec![0, 4, 7, 14],
+        }
+    }
+
+    fn gap(a: &Tensor, b: &Tensor) -> f32 {
+        let d = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
+        d.max(0).unwrap().to_scalar::<f32>().unwrap()
+    }
+
+    #[test]
+    fn the_fused_and_the_composed_path_agree() {
+        let encoder = encoder();
+        let fused = encoder.forward(&batch(), None).unwrap();
+        let composed = encoder.clone().composed().forward(&batch(), None).unwrap();
+        assert!(gap(&fused, &composed) < 2e-5, "{}", gap(&fused, &composed));
+    }
+
+    #[test]
+    fn both_backward_passes_agree() {
+        let (encoder, variables) = encoder().on_variables().unwrap();
+        let batch = batch();
+        let seed = Tensor::from_vec(noise(14 * 16, 77), (14, 16), &Device::Cpu).unwrap();
+        let composed = encoder.clone().composed().forward(&batch, None).unwrap();
+        let expected = (composed * &seed).unwrap().sum_all().unwrap().backward().unwrap();
+        let mut tape = Tape::default();
+        encoder.forward_taped(&batch, None, &mut tape).unwrap();
+        let grads = encoder.backward(&batch, tape, seed).unwrap();
+        for (i, (parameter, got)) in encoder.parameters()[3..].iter().zip(&grads.dense).enumerate()
+        {
+            let expected = expected.get(&variables[i + 3]).unwrap();
+            let d = gap(expected, got);
+            assert!(d < 2e-4, "{}: {d}", parameter.name);
+        }
+        let rows = grads.tokens.unwrap().to_vec2::<f32>().unwrap();
+        let word = expected.get(&variables[0]).unwrap().to_vec2::<f32>().unwrap();
+        for (token, expected) in word.iter().enumerate() {
+            for (column, &expected) in expected.iter().enumerate() {
+                let used =
+                    batch.input_ids.iter().zip(&rows).filter(|(id, _)| **id as usize == token);
+                let got: f32 = used.map(|(_, row)| row[column]).sum();
+                assert!((got - expected).abs() < 2e-4, "word {token}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_come_out_as_they_went_in() {
+        let first = encoder();
+        let again = BertEncoder::load(&config(), &first.weights().unwrap()).unwrap();
+        for (a, b) in first.parameters().iter().zip(again.parameters()) {
+            assert_eq!(gap(&a.tensor, &b.tensor), 0.0, "{}", a.name);
+        }
+    }
+
+    #[test]
+    fn batches_out_of_range_are_errors() {
+        let mut bad = batch();
+        bad.input_ids[3] = u32::MAX;
+        assert!(encoder().forward(&bad, None).is_err());
+        let mut long = batch();
+        long.cu_seqlens = vec![0, 14];
+        assert!(encoder().forward(&long, None).is_err(), "position 13 of 12");
+        let mut short = batch();
+        short.token_type_ids.pop();
+        assert!(encoder().forward(&short, None).is_err());
+    }
+}

@@ -1,0 +1,429 @@
+//! Multi-head attention over packed sequences, with its bias, softmax and dropout.
+//!
+//! Each sequence attends to itself only, so nothing is padded and no mask is needed. The backward
+//! pass computes the probabilities again instead of keeping them.
+
+use std::sync::Arc as Shared;
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use pulp::Arch;
+
+use super::math::{Strided, exp, padded, product, sum, sum2};
+use super::{Mask, floats, rows, with_floats};
+
+const NAME: &str = "attention";
+
+/// Where the sequences of a packed batch begin and end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequences {
+    ends: Shared<[u32]>,
+    longest: usize,
+}
+
+impl Sequences {
+    /// Takes cumulative lengths: one more than there are sequences, from 0, never falling.
+    ///
+    /// # Errors
+    /// When they are not that.
+    pub fn new(cu_seqlens: &[u32]) -> Result<Self> {
+        if cu_seqlens.first() != Some(&0) || !cu_seqlens.is_sorted() {
+            bail!("{NAME}: cumulative lengths must begin with 0 and not fall");
+        }
+        let longest = cu_seqlens.windows(2).map(|w| (w[1] - w[0]) as usize).max().unwrap_or(0);
+        Ok(Self { ends: cu_seqlens.into(), longest })
+    }
+
+    /// Number of tokens over all sequences.
+    pub fn tokens(&self) -> usize {
+        self.ends.last().map_or(0, |&e| e as usize)
+    }
+
+    /// Number of sequences.
+    pub fn len(&self) -> usize {
+        self.ends.len().saturating_sub(1)
+    }
+
+    /// Whether there is no sequence.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Token ranges of the sequences.
+    pub fn ranges(&self) -> impl ExactSizeIterator<Item = std::ops::Range<usize>> + '_ {
+        self.ends.windows(2).map(|w| w[0] as usize..w[1] as usize)
+    }
+}
+
+/// Attention of `heads` heads: `qkv` is [tokens, 3·hidden] of queries, keys and values side by
+/// side, `bias` is [3·hidden]; the result is [tokens, hidden].
+///
+/// # Errors
+/// When the shapes do not fit each other or the tensors are not contiguous floats on the CPU.
+pub fn attention(
+    qkv: &Tensor,
+    bias: &Tensor,
+    sequences: &Sequences,
+    heads: usize,
+    dropout: Option<Mask>,
+) -> Result<Tensor> {
+    qkv.apply_op2(bias, Attention { sequences: sequences.clone(), heads, dropout })
+}
+
+/// Gradients of [`attention`] for `qkv` and `bias`.
+///
+/// # Errors
+/// As [`attention`].
+pub fn attention_backward(
+    qkv: &Tensor,
+    bias: &Tensor,
+    sequences: &Sequences,
+    heads: usize,
+    dropout: Option<Mask>,
+    grad: &Tensor,
+) -> Result<(Tensor, Tensor)> {
+    let width = bias.elem_count();
+    let op = Attention { sequences: sequences.clone(), heads, dropout };
+    let hidden = op.check(qkv.dims(), width)?;
+    if grad.dims() != [sequences.tokens(), hidden] {
+        bail!("{NAME}: gradient of shape {:?}", grad.dims());
+    }
+    let (dqkv, db) = with_floats(NAME, [qkv, bias, grad], |[qkv, bias, grad]| {
+        let mut dqkv = vec![0f32; qkv.len()];
+        let mut db = vec![0f32; width];
+        let mut work = Work::new(&op, hidden);
+        Arch::new().dispatch(|| {
+            for (s, range) in sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
+                for head in 0..heads {
+                    work.load(qkv, bias, range.clone(), head);
+                    let mask = op.mask(s, head);
+                    work.backward(grad, &mut dqkv, range.start, head, mask);
+                }
+            }
+            for row in dqkv.chunks_exact(width) {
+                for (db, &d) in db.iter_mut().zip(row) {
+                    *db += d;
+                }
+            }
+        });
+        Ok((dqkv, db))
+    })?;
+    let device = qkv.device();
+    Ok((Tensor::from_vec(dqkv, qkv.dims(), device)?, Tensor::from_vec(db, bias.dims(), device)?))
+}
+
+struct Attention {
+    sequences: Sequences,
+    heads: usize,
+    dropout: Option<Mask>,
+}
+
+impl Attention {
+    /// Checks the shapes and gives the hidden size.
+    fn check(&self, dims: &[usize], width: usize) -> Result<usize> {
+        let t = rows(NAME, dims, width)?;
+        let hidden = width / 3;
+        if self.heads == 0
+            || !width.is_multiple_of(3)
+            || !hidden.is_multiple_of(self.heads)
+            || t != self.sequences.tokens()
+        {
+            bail!(
+                "{NAME}: {dims:?} does not hold {} tokens of {} heads",
+                self.sequences.tokens(),
+                self.heads
+            );
+        }
+        Ok(hidden)
+    }
+
+    fn mask(&self, sequence: usize, head: usize) -> Option<Mask> {
+        self.dropout.map(|m| m.part((sequence * self.heads + head) as u64))
+    }
+}
+
+impl CustomOp2 for Attention {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        qkv: &CpuStorage,
+        qkv_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let bias = floats(bias, bias_layout, NAME)?;
+        let hidden = self.check(qkv_layout.dims(), bias.len())?;
+        let qkv = floats(qkv, qkv_layout, NAME)?;
+        let tokens = self.sequences.tokens();
+        let mut out = vec![0f32; tokens * hidden];
+        let mut work = Work::new(self, hidden);
+        Arch::new().dispatch(|| {
+            for (s, range) in self.sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
+                for head in 0..self.heads {
+                    work.load(qkv, bias, range.clone(), head);
+                    work.probabilities();
+                    if let Some(mask) = self.mask(s, head) {
+                        work.drop(mask);
+                    }
+                    work.output(&mut out, range.start, head);
+                }
+            }
+        });
+        Ok((CpuStorage::F32(out), (tokens, hidden).into()))
+    }
+
+    fn bwd(
+        &self,
+        qkv: &Tensor,
+        bias: &Tensor,
+        _res: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (dqkv, db) =
+            attention_backward(qkv, bias, &self.sequences, self.heads, self.dropout, grad)?;
+        Ok((Some(dqkv), Some(db)))
+    }
+}
+
+/// Scratch space for one sequence and head; rows are padded to whole blocks with zeros.
+struct Work {
+    hidden: usize,
+    /// Width of a head, and that width in whole blocks.
+    d: usize,
+    dp: usize,
+    /// Tokens of the sequence, and that number in whole blocks.
+    n: usize,
+    np: usize,
+    scale: f32,
+    /// [n, dp] each.
+    q: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+    /// [d, np].
+    turned: Vec<f32>,
+    /// [n, np] each.
+    p: Vec<f32>,
+    dropped: Vec<f32>,
+    ds: Vec<f32>,
+    /// [n, dp] each.
+    out: Vec<f32>,
+    dout: Vec<f32>,
+}
+
+impl Work {
+    fn new(op: &Attention, hidden: usize) -> Self {
+        let d = hidden / op.heads.max(1);
+        let (dp, longest) = (padded(d), op.sequences.longest);
+        let np = padded(longest);
+        let rows = || vec![0f32; longest * dp];
+        let square = || vec![0f32; longest * np];
+        Self {
+            hidden,
+            d,
+            dp,
+            n: 0,
+            np: 0,
+            scale: 1.0 / (d as f32).sqrt(),
+            q: rows(),
+            k: rows(),
+            v: rows(),
+            turned: vec![0f32; d * np],
+            p: square(),
+            dropped: square(),
+            ds: square(),
+            out: rows(),
+            dout: rows(),
+        }
+    }
+
+    /// Copies a head's queries, keys and values, bias added.
+    #[inline(always)]
+    fn load(&mut self, qkv: &[f32], bias: &[f32], range: std::ops::Range<usize>, head: usize) {
+        let (h, d, dp) = (self.hidden, self.d, self.dp);
+        self.n = range.len();
+        self.np = padded(self.n);
+        for (part, target) in [&mut self.q, &mut self.k, &mut self.v].into_iter().enumerate() {
+            let column = part * h + head * d;
+            let bias = &bias[column..column + d];
+            for (i, row) in target.chunks_exact_mut(dp).take(self.n).enumerate() {
+                let at = (range.start + i) * 3 * h + column;
+                for ((out, &x), &b) in row.iter_mut().zip(&qkv[at..at + d]).zip(bias) {
+                    *out = x + b;
+                }
+            }
+        }
+    }
+
+    /// Transposes [n, dp] to [d, np] into `turned`, zeros behind.
+    #[inline(always)]
+    fn turn(turned: &mut [f32], x: &[f32], (n, np, d, dp): (usize, usize, usize, usize)) {
+        for (c, row) in turned.chunks_exact_mut(np).take(d).enumerate() {
+            for (j, out) in row.iter_mut().enumerate() {
+                *out = if j < n { x[j * dp + c] } else { 0.0 };
+            }
+        }
+    }
+
+    /// Softmax of the scaled scores into `p`; zeros in the padding.
+    #[inline(always)]
+    fn probabilities(&mut self) {
+        let (n, np, d, dp) = (self.n, self.np, self.d, self.dp);
+        Self::turn(&mut self.turned, &self.k, (n, np, d, dp));
+        let queries = Strided { data: &self.q, row: dp, column: 1 };
+        product(&mut self.p[..n * np], queries, &self.turned, d, np, self.scale);
+        for row in self.p[..n * np].chunks_exact_mut(np) {
+            let (row, rest) = row.split_at_mut(n);
+            let mut peak = f32::NEG_INFINITY;
+            for &x in row.iter() {
+                peak = if x > peak { x } else { peak };
+            }
+            for x in row.iter_mut() {
+                *x = exp(*x - peak);
+            }
+            let factor = 1.0 / sum(row, |x| x);
+            for x in row.iter_mut() {
+                *x *= factor;
+            }
+            rest.fill(0.0);
+        }
+    }
+
+    /// Applies dropout to `p` in place.
+    #[inline(always)]
+    fn drop(&mut self, mask: Mask) {
+        for (i, p) in self.p[..self.n * self.np].iter_mut().enumerate() {
+            *p *= mask.factor(i as u32);
+        }
+    }
+
+    /// Writes `p · v` to its columns of the output.
+    #[inline(always)]
+    fn output(&mut self, out: &mut [f32], start: usize, head: usize) {
+        let (n, np, d, dp, h) = (self.n, self.np, self.d, self.dp, self.hidden);
+        let p = Strided { data: &self.p, row: np, column: 1 };
+        product(&mut self.out[..n * dp], p, &self.v, n, dp, 1.0);
+        for (i, row) in self.out.chunks_exact(dp).take(n).enumerate() {
+            let at = (start + i) * h + head * d;
+            out[at..at + d].copy_from_slice(&row[..d]);
+        }
+    }
+
+    /// Gradients of one head into its columns of `dqkv`.
+    #[inline(always)]
+    fn backward(
+        &mut self,
+        grad: &[f32],
+        dqkv: &mut [f32],
+        start: usize,
+        head: usize,
+        mask: Option<Mask>,
+    ) {
+        let (n, np, d, dp, h) = (self.n, self.np, self.d, self.dp, self.hidden);
+        self.probabilities();
+        for (i, row) in self.dout.chunks_exact_mut(dp).take(n).enumerate() {
+            let at = (start + i) * h + head * d;
+            row[..d].copy_from_slice(&grad[at..at + d]);
+        }
+        // ds first holds the gradient of the dropped probabilities.
+        Self::turn(&mut self.turned, &self.v, (n, np, d, dp));
+        let dout = Strided { data: &self.dout, row: dp, column: 1 };
+        product(&mut self.ds[..n * np], dout, &self.turned, d, np, 1.0);
+        self.dropped[..n * np].copy_from_slice(&self.p[..n * np]);
+        if let Some(mask) = mask {
+            let dropped = &mut self.dropped[..n * np];
+            for (i, (p, ds)) in dropped.iter_mut().zip(&mut self.ds[..n * np]).enumerate() {
+                let factor = mask.factor(i as u32);
+                *p *= factor;
+                *ds *= factor;
+            }
+        }
+        for (p, ds) in self.p.chunks_exact(np).zip(self.ds.chunks_exact_mut(np)).take(n) {
+            let inner = sum2(p, ds, |p, ds| p * ds);
+            for (ds, &p) in ds.iter_mut().zip(p) {
+                *ds = p * (*ds - inner);
+            }
+        }
+        let store = |rows: &[f32], part: usize, dqkv: &mut [f32]| {
+            for (i, row) in rows.chunks_exact(dp).take(n).enumerate() {
+                let at = (start + i) * 3 * h + part * h + head * d;
+                dqkv[at..at + d].copy_from_slice(&row[..d]);
+            }
+        };
+        let ds = Strided { data: &self.ds, row: np, column: 1 };
+        product(&mut self.out[..n * dp], ds, &self.k, n, dp, self.scale);
+        store(&self.out, 0, dqkv);
+        let ds = Strided { data: &self.ds, row: 1, column: np };
+        product(&mut self.out[..n * dp], ds, &self.q, n, dp, self.scale);
+        store(&self.out, 1, dqkv);
+        let dropped = Strided { data: &self.dropped, row: 1, column: np };
+        product(&mut self.out[..n * dp], dropped, &self.dout, n, dp, 1.0);
+        store(&self.out, 2, dqkv);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_gradients, tensor};
+    use super::*;
+
+    #[test]
+    fn attention_matches_its_definition() {
+        let (heads, d) = (2, 5);
+        let h = heads * d;
+        let sequences = Sequences::new(&[0, 3, 3, 20]).unwrap();
+        let (qkv, bias) = (tensor(&[20, 3 * h], 1), tensor(&[3 * h], 2));
+        let got = attention(&qkv, &bias, &sequences, heads, None).unwrap();
+        let x = qkv.broadcast_add(&bias).unwrap();
+        for range in sequences.ranges().filter(|r| !r.is_empty()) {
+            for head in 0..heads {
+                let part = |p: usize| {
+                    x.narrow(0, range.start, range.len())
+                        .unwrap()
+                        .narrow(1, p * h + head * d, d)
+                        .unwrap()
+                };
+                let scores = part(0)
+                    .contiguous()
+                    .unwrap()
+                    .matmul(&part(1).t().unwrap().contiguous().unwrap());
+                let scores = (scores.unwrap() / (d as f64).sqrt()).unwrap();
+                let p = candle_nn::ops::softmax(&scores, 1).unwrap();
+                let expected = p.matmul(&part(2).contiguous().unwrap()).unwrap();
+                let got = got
+                    .narrow(0, range.start, range.len())
+                    .unwrap()
+                    .narrow(1, head * d, d)
+                    .unwrap();
+                let gap = (got - expected).unwrap().abs().unwrap().flatten_all().unwrap();
+                assert!(gap.max(0).unwrap().to_scalar::<f32>().unwrap() < 2e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_right_with_and_without_dropout() {
+        let sequences = Sequences::new(&[0, 2, 7]).unwrap();
+        for dropout in [None, Some(Mask::new(3, 0.3))] {
+            let inputs = [tensor(&[7, 18], 1), tensor(&[18], 2)];
+            check_gradients(&inputs, |t| attention(&t[0], &t[1], &sequences, 2, dropout).unwrap());
+        }
+    }
+
+    #[test]
+    fn wrong_shapes_are_errors() {
+        assert!(Sequences::new(&[]).is_err() && Sequences::new(&[1]).is_err());
+        assert!(Sequences::new(&[0, 3, 2]).is_err());
+        let sequences = Sequences::new(&[0, 2]).unwrap();
+        let bias = tensor(&[12], 1);
+        for (qkv, heads) in [
+            (tensor(&[3, 12], 1), 2),
+            (tensor(&[2, 12], 1), 3),
+            (tensor(&[2, 12], 1), 0),
+            (tensor(&[2, 9], 1), 1),
+        ] {
+            assert!(attention(&qkv, &bias, &sequences, heads, None).is_err());
+        }
+    }
+}

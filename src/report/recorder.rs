@@ -1,0 +1,227 @@
+//! From a classified document to its records: which findings are shown, and with what.
+
+use crate::classify::{Classifier, ClassifyError, Finding, Scores, input_of};
+use crate::document::{BlockKind, Document};
+use crate::label::{LabelSet, Stance};
+use crate::segment::Sentence;
+
+use super::DocumentReport;
+use super::record::{
+    CategoryProbability, DocumentRecord, EvidenceRecord, FindingRecord, Probabilities,
+    SentenceRecord, Status,
+};
+
+/// Which findings and sentences are output.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filter {
+    /// Indices of the categories to output; empty for all.
+    pub categories: Vec<usize>,
+    /// The stance to output; `None` for both.
+    pub stance: Option<Stance>,
+    /// The least probability to output.
+    pub min_probability: f32,
+    /// Output sentences without findings too.
+    pub all_sentences: bool,
+}
+
+impl Filter {
+    fn shows(&self, finding: &Finding) -> bool {
+        (self.categories.is_empty() || self.categories.contains(&finding.category))
+            && self.stance.is_none_or(|stance| stance == finding.stance)
+    }
+}
+
+/// Which findings get their deciding words, which cost several dozen scorings each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explain {
+    /// None.
+    Nothing,
+    /// The most probable ones of each category in a document.
+    Top(usize),
+    /// All that are output.
+    Everything,
+}
+
+/// Makes records.
+#[derive(Debug, Clone)]
+pub struct Recorder<'a> {
+    /// The model that gave the scores.
+    pub classifier: &'a Classifier,
+    /// What is output.
+    pub filter: Filter,
+    /// Which findings get their deciding words.
+    pub explain: Explain,
+    /// Whether sentences carry the probabilities of all categories.
+    pub probabilities: bool,
+}
+
+impl Recorder<'_> {
+    /// The report of a document that was read but, for its language, not classified.
+    pub fn other_language(name: &str, document: &Document, sentences: usize) -> DocumentReport {
+        let language = document.language().map_or("another language", |l| l.name());
+        let mut record = describe(name, document, sentences);
+        record.status = Status::OtherLanguage;
+        record.notice = Some(format!("written in {language}, which the model does not read"));
+        DocumentReport { document: record, sentences: Vec::new(), asserted: Vec::new() }
+    }
+
+    /// The report of a classified document; `scores` are those of `sentences`.
+    ///
+    /// # Errors
+    /// [`ClassifyError`] when deciding words are asked for and scoring fails.
+    pub fn classified(
+        &self,
+        name: &str,
+        document: &Document,
+        sentences: &[Sentence],
+        scores: &[Scores],
+    ) -> Result<DocumentReport, ClassifyError> {
+        let labels = self.classifier.labels();
+        let mut asserted = vec![0; labels.len()];
+        let mut shown: Vec<(usize, Vec<Finding>)> = Vec::new();
+        for (index, scores) in scores.iter().enumerate().take(sentences.len()) {
+            let mut findings = self.classifier.findings(scores);
+            findings.retain(|f| f.probability >= self.filter.min_probability);
+            for finding in findings.iter().filter(|f| f.stance == Stance::Asserted) {
+                asserted[finding.category] += 1;
+            }
+            findings.retain(|f| self.filter.shows(f));
+            if self.filter.all_sentences || !findings.is_empty() {
+                shown.push((index, findings));
+            }
+        }
+        let explained = self.explained(&shown);
+        let mut records = Vec::with_capacity(shown.len());
+        let mut finding_count = 0;
+        for (index, findings) in &shown {
+            let sentence = &sentences[*index];
+            let mut record = locate(name, *index, document, sentence);
+            record.windows = scores[*index].windows.max(1);
+            if self.probabilities {
+                record.probabilities = Some(probabilities(labels, &scores[*index]));
+            }
+            for finding in findings {
+                let evidence = if explained(*index, finding) {
+                    Some(self.evidence(sentence, finding)?)
+                } else {
+                    None
+                };
+                record.findings.push(FindingRecord {
+                    category: labels.categories()[finding.category].id.clone(),
+                    stance: finding.stance,
+                    probability: finding.probability,
+                    evidence,
+                });
+            }
+            finding_count += record.findings.len();
+            records.push(record);
+        }
+        let mut described = describe(name, document, sentences.len());
+        described.finding_count = finding_count;
+        Ok(DocumentReport { document: described, sentences: records, asserted })
+    }
+
+    /// Tells which findings get their deciding words.
+    fn explained(
+        &self,
+        shown: &[(usize, Vec<Finding>)],
+    ) -> impl Fn(usize, &Finding) -> bool + use<> {
+        let mut chosen = std::collections::HashSet::new();
+        let explain = self.explain;
+        if let Explain::Top(limit) = explain {
+            let mut all: Vec<(usize, &Finding)> = shown
+                .iter()
+                .flat_map(|(i, findings)| findings.iter().map(move |f| (*i, f)))
+                .collect();
+            all.sort_by(|(i, a), (j, b)| b.probability.total_cmp(&a.probability).then(i.cmp(j)));
+            let mut counts = vec![0; self.classifier.labels().len()];
+            for (index, finding) in all {
+                counts[finding.category] += 1;
+                if counts[finding.category] <= limit {
+                    chosen.insert((index, finding.category));
+                }
+            }
+        }
+        move |index, finding| match explain {
+            Explain::Nothing => false,
+            Explain::Everything => true,
+            Explain::Top(_) => chosen.contains(&(index, finding.category)),
+        }
+    }
+
+    fn evidence(
+        &self,
+        sentence: &Sentence,
+        finding: &Finding,
+    ) -> Result<Vec<EvidenceRecord>, ClassifyError> {
+        let input = input_of(sentence);
+        let spans = self.classifier.explain(&input, finding)?;
+        Ok(spans
+            .into_iter()
+            .map(|span| EvidenceRecord {
+                text: sentence.text.get(span.range.clone()).unwrap_or_default().to_owned(),
+                start: span.range.start,
+                end: span.range.end,
+                weight: span.weight,
+            })
+            .collect())
+    }
+}
+
+/// A document's record without findings.
+fn describe(name: &str, document: &Document, sentence_count: usize) -> DocumentRecord {
+    let mut notices: Vec<String> = document.warnings().iter().map(ToString::to_string).collect();
+    if sentence_count == 0 {
+        notices.push("no sentence was found in it".to_owned());
+    }
+    DocumentRecord {
+        document: name.to_owned(),
+        status: Status::Classified,
+        format: Some(document.format().to_string()),
+        encoding: Some(document.encoding().to_owned()),
+        language: document.language().map(|l| l.code().to_owned()),
+        notice: (!notices.is_empty()).then(|| notices.join("; ")),
+        sentence_count,
+        finding_count: 0,
+    }
+}
+
+/// A sentence's record without findings.
+fn locate(name: &str, index: usize, document: &Document, sentence: &Sentence) -> SentenceRecord {
+    let quote = document.text().get(sentence.range.clone()).unwrap_or_default();
+    let bytes = document.source_range(sentence.range.clone());
+    SentenceRecord {
+        document: name.to_owned(),
+        index,
+        text: sentence.text.clone(),
+        quote: (quote != sentence.text).then(|| quote.to_owned()),
+        start_byte: bytes.as_ref().map(|b| b.start),
+        end_byte: bytes.as_ref().map(|b| b.end),
+        line: sentence.line,
+        column: sentence.column,
+        section: sentence.section.to_vec(),
+        lead_in: sentence.lead_in.as_deref().map(str::to_owned),
+        kind: kind_name(sentence.kind).to_owned(),
+        windows: 1,
+        findings: Vec::new(),
+        probabilities: None,
+    }
+}
+
+fn kind_name(kind: BlockKind) -> &'static str {
+    match kind {
+        BlockKind::Heading { .. } => "heading",
+        BlockKind::Paragraph => "paragraph",
+        BlockKind::ListItem { .. } => "list-item",
+        BlockKind::TableCell => "table-cell",
+    }
+}
+
+fn probabilities(labels: &LabelSet, scores: &Scores) -> Probabilities {
+    let of = |(i, name): (usize, &str)| {
+        let category = scores.category.get(i).copied()?;
+        let denied = scores.denied.get(i).copied();
+        Some((name.to_owned(), CategoryProbability { category, denied }))
+    };
+    Probabilities(labels.names().enumerate().filter_map(of).collect())
+}

@@ -1,0 +1,335 @@
+//! Gradients of one optimiser step, computed by workers of one thread each.
+//!
+//! A batch is dealt to the workers so that each gets about as many tokens; every worker runs
+//! forward and backward over its part with single-threaded matrix products, which two cores do
+//! faster than one pass with two threads inside. Parts are added in the order of the workers, so
+//! the sums are the same in every run with that number of them.
+
+use candle_core::{Device, Tensor};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::TrainError;
+use super::data::Prepared;
+use super::loss::{Loss, Target};
+use super::optimizer::Gradient;
+use crate::encode::{Batch, Encoded};
+use crate::model::ops::{Dropout, mix, with_floats};
+use crate::model::{BertEncoder, EncoderGrads, Head, Logits, ModelError, Tape};
+
+/// Tokens that one forward and backward pass holds at most; a bound on memory.
+const MICRO_TOKENS: usize = 2_048;
+
+/// A fixed set of one-thread pools.
+#[derive(Debug)]
+pub(super) struct Workers {
+    pools: Vec<ThreadPool>,
+}
+
+impl Workers {
+    /// Starts `threads` workers, or one a core for 0.
+    pub(super) fn new(threads: usize) -> Result<Self, TrainError> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let count = if threads == 0 { cores() } else { threads.min(256) };
+        let pool = |_| ThreadPoolBuilder::new().num_threads(1).build();
+        let pools = (0..count).map(pool).collect::<Result<_, _>>();
+        Ok(Self { pools: pools.map_err(|e| TrainError::Threads(e.to_string()))? })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.pools.len()
+    }
+
+    /// One job for each worker, at the same time; results in their order.
+    pub(super) fn each<J: Sync, T: Send>(
+        &self,
+        jobs: &[J],
+        work: impl Fn(&J) -> Result<T, TrainError> + Sync,
+    ) -> Result<Vec<T>, TrainError> {
+        let work = &work;
+        std::thread::scope(|scope| {
+            let handles: Vec<_> = self
+                .pools
+                .iter()
+                .zip(jobs)
+                .map(|(pool, job)| scope.spawn(move || pool.install(|| work(job))))
+                .collect();
+            handles
+                .into_iter()
+                .map(|h| {
+                    let gone = |_| TrainError::Threads("a worker panicked".to_owned());
+                    h.join().map_err(gone).and_then(|result| result)
+                })
+                .collect()
+        })
+    }
+}
+
+/// What one pass over a part of a batch gave.
+struct Part {
+    batch: Batch,
+    loss: f64,
+    encoder: EncoderGrads,
+    head: Vec<Tensor>,
+}
+
+/// Loss and gradients of a step.
+pub(super) struct StepGrads {
+    /// Sum of the sentences' losses.
+    pub(super) loss: f64,
+    /// In the order of the encoder's and then the head's parameters.
+    pub(super) gradients: Vec<Gradient>,
+}
+
+/// A model in training.
+#[derive(Debug, Clone)]
+pub(super) struct Model {
+    pub(super) encoder: BertEncoder,
+    pub(super) head: Head,
+}
+
+/// Dropout of a step: probabilities of hidden states and of attention, and the step's key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noise {
+    pub(super) hidden: f64,
+    pub(super) attention: f64,
+    pub(super) key: u64,
+}
+
+/// Gradients of the sentences `members` of `data`.
+pub(super) fn gradients(
+    model: &Model,
+    data: &Prepared,
+    members: &[usize],
+    loss: &Loss,
+    noise: Noise,
+    workers: &Workers,
+) -> Result<StepGrads, TrainError> {
+    let lengths: Vec<usize> = members.iter().map(|&i| data.sequences[i].ids.len()).collect();
+    let jobs: Vec<(usize, Vec<usize>)> =
+        deal(&lengths, workers.count()).into_iter().enumerate().collect();
+    let columns = data.targets.len() / data.len().max(1);
+    let scale = 1.0 / members.len().max(1) as f32;
+    let parts = workers.each(&jobs, |(worker, own)| {
+        let mut parts = Vec::new();
+        for (m, chunk) in chunks(own, &lengths).into_iter().enumerate() {
+            let own: Vec<usize> = chunk.iter().map(|&i| members[i]).collect();
+            let batch = Batch::pack(own.iter().map(|&i| &data.sequences[i]));
+            let targets: Vec<Target> = own
+                .iter()
+                .flat_map(|&i| &data.targets[i * columns..(i + 1) * columns])
+                .copied()
+                .collect();
+            let key = mix(noise.key ^ mix((*worker as u64) << 32 | m as u64));
+            let dropout = Dropout::new(key, noise.hidden, noise.attention);
+            parts.push(part(model, batch, &targets, loss, dropout, scale)?);
+        }
+        Ok(parts)
+    })?;
+    let parts: Vec<Part> = parts.into_iter().flatten().collect();
+    join(parts, model.encoder.config().hidden_size)
+}
+
+fn part(
+    model: &Model,
+    batch: Batch,
+    targets: &[Target],
+    loss: &Loss,
+    mut dropout: Dropout,
+    scale: f32,
+) -> Result<Part, TrainError> {
+    let mut tape = Tape::default();
+    let states = model.encoder.forward_taped(&batch, Some(&mut dropout), &mut tape)?;
+    let (logits, head_tape) = model.head.forward_taped(&states, &batch, Some(&mut dropout))?;
+    let (loss, grad) = loss.of(&logits, targets, scale);
+    let width = grad.len() / batch.len().max(1);
+    let grad = Tensor::from_vec(grad, (batch.len(), width), &Device::Cpu)?;
+    let head = model.head.backward(&batch, &head_tape, &grad)?;
+    let encoder = model.encoder.backward(&batch, tape, head.states)?;
+    Ok(Part { batch, loss, encoder, head: head.dense })
+}
+
+/// Gradients of the head alone, from sentence states computed before.
+pub(super) fn head_gradients(
+    model: &Model,
+    data: &Prepared,
+    states: &[Vec<f32>],
+    members: &[usize],
+    loss: &Loss,
+    noise: Noise,
+) -> Result<StepGrads, TrainError> {
+    let columns = data.targets.len() / data.len().max(1);
+    let targets: Vec<Target> = members
+        .iter()
+        .flat_map(|&i| &data.targets[i * columns..(i + 1) * columns])
+        .copied()
+        .collect();
+    let rows: Vec<f32> = members.iter().flat_map(|&i| &states[i]).copied().collect();
+    let width = rows.len() / members.len().max(1);
+    let pooled = Tensor::from_vec(rows, (members.len(), width), &Device::Cpu)?;
+    let mut dropout = Dropout::new(noise.key, noise.hidden, noise.attention);
+    let (logits, tape) = model.head.classify_taped(&pooled, Some(&mut dropout))?;
+    let (loss, grad) = loss.of(&logits, &targets, 1.0 / members.len().max(1) as f32);
+    let width = grad.len() / members.len().max(1);
+    let grad = Tensor::from_vec(grad, (members.len(), width), &Device::Cpu)?;
+    let (_, dense) = model.head.classify_backward(&tape, &grad)?;
+    let gradients = dense.into_iter().map(|tensor| Gradient::Dense(vec![tensor])).collect();
+    Ok(StepGrads { loss, gradients })
+}
+
+/// Logits of sentence states computed before.
+pub(super) fn head_logits(model: &Model, states: &[Vec<f32>]) -> Result<Vec<Logits>, TrainError> {
+    let mut out = Vec::with_capacity(states.len());
+    for row in states {
+        let pooled = Tensor::from_slice(row, (1, row.len()), &Device::Cpu)?;
+        out.push(model.head.logits(&pooled)?);
+    }
+    Ok(out)
+}
+
+/// Adds the parts: a gradient for each parameter.
+fn join(parts: Vec<Part>, hidden: usize) -> Result<StepGrads, TrainError> {
+    let loss = parts.iter().map(|p| p.loss).sum();
+    let positions: Vec<Vec<u32>> = parts.iter().map(|p| p.batch.position_ids()).collect();
+    let mut tables: [Vec<(&[u32], Vec<f32>)>; 3] = [Vec::new(), Vec::new(), Vec::new()];
+    for (part, positions) in parts.iter().zip(&positions) {
+        let Some(tokens) = &part.encoder.tokens else { continue };
+        let ids: [&[u32]; 3] = [&part.batch.input_ids, positions, &part.batch.token_type_ids];
+        let values = with_floats("embedding gradient", [tokens], |[t]| Ok(t.to_vec()))?;
+        for (table, ids) in tables.iter_mut().zip(ids) {
+            table.push((ids, values.clone()));
+        }
+    }
+    let mut gradients: Vec<Gradient> = tables
+        .iter()
+        .map(|parts| {
+            let parts: Vec<(&[u32], &[f32])> =
+                parts.iter().map(|(ids, values)| (*ids, values.as_slice())).collect();
+            Gradient::rows(&parts, hidden)
+        })
+        .collect();
+    let count = parts.first().map_or(0, |p| p.encoder.dense.len() + p.head.len());
+    let mut dense: Vec<Vec<Tensor>> = (0..count).map(|_| Vec::with_capacity(parts.len())).collect();
+    for part in parts {
+        let tensors = part.encoder.dense.into_iter().chain(part.head);
+        for (slot, tensor) in dense.iter_mut().zip(tensors) {
+            slot.push(tensor);
+        }
+    }
+    gradients.extend(dense.into_iter().map(Gradient::Dense));
+    Ok(StepGrads { loss, gradients })
+}
+
+/// Deals sequences to workers: longest first, each to the one with the fewest tokens so far.
+fn deal(lengths: &[usize], workers: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&i| (std::cmp::Reverse(lengths[i]), i));
+    let mut hands = vec![(0usize, Vec::new()); workers.max(1)];
+    for i in order {
+        if let Some(hand) = hands.iter_mut().min_by_key(|hand| hand.0) {
+            hand.0 += lengths[i];
+            hand.1.push(i);
+        }
+    }
+    hands.into_iter().map(|hand| hand.1).filter(|hand| !hand.is_empty()).collect()
+}
+
+/// Cuts a worker's share into passes of at most [`MICRO_TOKENS`].
+fn chunks(own: &[usize], lengths: &[usize]) -> Vec<Vec<usize>> {
+    let mut out: Vec<Vec<usize>> = Vec::new();
+    let mut used = usize::MAX;
+    for &i in own {
+        if used.saturating_add(lengths[i]) > MICRO_TOKENS {
+            out.push(Vec::new());
+            used = 0;
+        }
+        used += lengths[i];
+        if let Some(last) = out.last_mut() {
+            last.push(i);
+        }
+    }
+    out
+}
+
+/// Runs `work` over batches of sequences on all workers; results in the order of the sequences.
+fn over_batches<T: Send + Clone>(
+    sequences: &[&Encoded],
+    workers: &Workers,
+    work: impl Fn(&Batch) -> Result<Vec<T>, TrainError> + Sync,
+) -> Result<Vec<Option<T>>, TrainError> {
+    let lengths: Vec<usize> = sequences.iter().map(|s| s.ids.len()).collect();
+    let hands = deal(&lengths, workers.count());
+    let done = workers.each(&hands, |own| {
+        let mut out = Vec::with_capacity(own.len());
+        let own_lengths: Vec<usize> = own.iter().map(|&i| lengths[i]).collect();
+        for members in crate::encode::plan(&own_lengths, 512) {
+            let batch = Batch::pack(members.iter().map(|&m| sequences[own[m]]));
+            let rows = work(&batch)?;
+            out.extend(members.iter().map(|&m| own[m]).zip(rows));
+        }
+        Ok(out)
+    })?;
+    let mut results = vec![None; sequences.len()];
+    for (i, row) in done.into_iter().flatten() {
+        results[i] = Some(row);
+    }
+    Ok(results)
+}
+
+/// Logits of every sequence, without dropout.
+pub(super) fn logits(
+    model: &Model,
+    sequences: &[&Encoded],
+    workers: &Workers,
+) -> Result<Vec<Logits>, TrainError> {
+    let columns = model.head.categories();
+    let rows = over_batches(sequences, workers, |batch| {
+        let states = model.encoder.forward(batch, None)?;
+        let all = model.head.logits(&model.head.pool(&states, batch)?)?;
+        Ok((0..batch.len())
+            .map(|i| Logits {
+                category: all.category[i * columns..(i + 1) * columns].to_vec(),
+                denied: all
+                    .denied
+                    .get(i * columns..(i + 1) * columns)
+                    .map(<[f32]>::to_vec)
+                    .unwrap_or_default(),
+            })
+            .collect())
+    })?;
+    complete(rows)
+}
+
+/// Sentence states under the head of every sequence, without dropout.
+pub(super) fn states(
+    model: &Model,
+    sequences: &[&Encoded],
+    workers: &Workers,
+) -> Result<Vec<Vec<f32>>, TrainError> {
+    let rows = over_batches(sequences, workers, |batch| {
+        let states = model.encoder.forward(batch, None)?;
+        Ok(model.head.pool(&states, batch)?.to_vec2::<f32>()?)
+    })?;
+    complete(rows)
+}
+
+fn complete<T>(rows: Vec<Option<T>>) -> Result<Vec<T>, TrainError> {
+    let missing = || ModelError::Inference("a sequence got no result".to_owned());
+    rows.into_iter().map(|row| row.ok_or_else(|| missing().into())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_even_and_whole() {
+        let lengths = [9, 1, 5, 5, 8, 2];
+        let hands = deal(&lengths, 2);
+        let sums: Vec<usize> = hands.iter().map(|h| h.iter().map(|&i| lengths[i]).sum()).collect();
+        assert_eq!(sums, [15, 15]);
+        assert_eq!(deal(&[3], 2), [vec![0]]);
+        let long = vec![1_500; 3];
+        assert_eq!(chunks(&[0, 1, 2], &long).len(), 3);
+        assert_eq!(chunks(&[0, 1], &[5, 6]), [vec![0, 1]]);
+    }
+}
