@@ -233,3 +233,115 @@ fn score_all(
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::path::Path;
+
+    use super::*;
+
+    fn files(folder: &Path, texts: &[&str]) -> Vec<Result<Source, Failure>> {
+        let name = |i: usize| folder.join(format!("{i}.txt"));
+        for (i, text) in texts.iter().enumerate() {
+            std::fs::write(name(i), text).unwrap();
+        }
+        (0..texts.len()).map(|i| Ok(Source::File(name(i)))).collect()
+    }
+
+    /// Scores that tell a sentence by its length.
+    fn lengths(inputs: &[Input<'_>]) -> Vec<Scores> {
+        let score = |input: &Input<'_>| Scores {
+            category: vec![input.text.len() as f32],
+            denied: Vec::new(),
+            windows: 1,
+        };
+        inputs.iter().map(score).collect()
+    }
+
+    fn by_lines(chunk_sentences: usize) -> Options {
+        let parse = ParseOptions { lines: true, ..ParseOptions::default() };
+        Options { parse, chunk_sentences, threads: 2, ..Options::default() }
+    }
+
+    #[test]
+    fn documents_come_in_order_with_the_scores_of_their_own_sentences() {
+        let folder = tempfile::tempdir().unwrap();
+        let texts = ["a\nbb\n", "", "ccc\n", "dddd\ne\nff\nggg\nhh\n", "i\n"];
+        for chunk in [1, 2, 3, 100] {
+            let sizes = RefCell::new(Vec::new());
+            let mut seen = Vec::new();
+            let mut inputs = files(folder.path(), &texts);
+            inputs.insert(2, Ok(Source::File("gone".into())));
+            let score = |inputs: &[Input<'_>]| {
+                sizes.borrow_mut().push(inputs.len());
+                Ok(lengths(inputs))
+            };
+            let mut sink = |processed: Processed| {
+                if let Ok(read) = &processed.result {
+                    let scores = read.scores.as_ref().unwrap();
+                    assert_eq!(scores.len(), read.sentences.len());
+                    for (sentence, score) in read.sentences.iter().zip(scores) {
+                        assert_eq!(score.category, [sentence.text.len() as f32]);
+                    }
+                }
+                seen.push(processed.result.map(|read| read.sentences.len()).map_err(|_| ()));
+                Ok::<(), std::io::Error>(())
+            };
+            run(inputs.into_iter(), &by_lines(chunk), &score, &mut sink, &|_| ()).unwrap();
+            assert_eq!(seen, [Ok(2), Ok(0), Err(()), Ok(1), Ok(5), Ok(1)]);
+            let sizes = sizes.into_inner();
+            assert!(sizes.iter().all(|n| *n <= chunk.max(1)), "{chunk}: {sizes:?}");
+            assert_eq!(sizes.iter().sum::<usize>(), 9);
+        }
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_scored_fails_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let inputs = files(folder.path(), &["good\n", "poison\n", "fine\n"]);
+        let score = |inputs: &[Input<'_>]| {
+            if inputs.iter().any(|i| i.text == "poison") {
+                return Err(ClassifyError::NotFinite);
+            }
+            Ok(lengths(inputs))
+        };
+        let mut seen = Vec::new();
+        let mut sink = |processed: Processed| {
+            seen.push(processed.result.is_ok());
+            Ok::<(), std::io::Error>(())
+        };
+        run(inputs.into_iter(), &by_lines(100), &score, &mut sink, &|_| ()).unwrap();
+        assert_eq!(seen, [true, false, true]);
+    }
+
+    #[test]
+    fn failures_without_end_are_not_hoarded() {
+        let taken = RefCell::new(0usize);
+        let done = RefCell::new(0usize);
+        let most = RefCell::new(0usize);
+        let inputs = (0..5_000).map(|i| {
+            *taken.borrow_mut() += 1;
+            let waiting = *taken.borrow() - *done.borrow();
+            let mut most = most.borrow_mut();
+            *most = waiting.max(*most);
+            Err(Failure { name: i.to_string(), reason: "gone".into() })
+        });
+        let mut sink = |_| {
+            *done.borrow_mut() += 1;
+            Ok::<(), std::io::Error>(())
+        };
+        run(inputs, &by_lines(100), &|i| Ok(lengths(i)), &mut sink, &|_| ()).unwrap();
+        assert_eq!(*done.borrow(), 5_000);
+        assert!(*most.borrow() <= WAITING_DOCUMENTS + 2 * WAVE_DOCUMENTS, "{most:?}");
+    }
+
+    #[test]
+    fn an_error_of_the_sink_ends_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let inputs = files(folder.path(), &["a\n", "b\n"]);
+        let mut sink = |_| Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        let error = run(inputs.into_iter(), &by_lines(1), &|i| Ok(lengths(i)), &mut sink, &|_| ());
+        assert_eq!(error.unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+    }
+}

@@ -409,3 +409,40 @@ fn quoted(text: &str, evidence: &[EvidenceRecord], palette: &Palette, width: usi
     };
     wrap(&shown, width).into_iter().map(paint_line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evidence(text: &str, range: Range<usize>) -> EvidenceRecord {
+        let words = text[range.clone()].to_owned();
+        EvidenceRecord { text: words, start: range.start, end: range.end, weight: 1.0 }
+    }
+
+    #[test]
+    fn deciding_words_are_bracketed_or_styled_across_lines() {
+        let text = "we may sell your data to them";
+        let marks = [evidence(text, 3..11), evidence(text, 17..21)];
+        let plain = quoted(text, &marks, &Palette::new(false), 80);
+        assert_eq!(plain, ["“we [may sell] your [data] to them”"]);
+        let palette = Palette::new(true);
+        let styled = quoted(text, &marks, &palette, 8);
+        let mark = |words: &str| paint(palette.evidence, words);
+        let expected = [
+            format!("“we {}", mark("may")),
+            mark("sell"),
+            format!("your"),
+            format!("{} to", mark("data")),
+            "them”".to_owned(),
+        ];
+        let joined = styled.join("\n");
+        assert_eq!(joined, expected.join("\n"));
+    }
+
+    #[test]
+    fn marks_that_do_not_fit_the_text_are_left_out() {
+        let text = "näh";
+        let mark = EvidenceRecord { text: "?".into(), start: 2, end: 99, weight: 1.0 };
+        assert_eq!(quoted(text, &[mark], &Palette::new(false), 80), ["“näh”"]);
+    }
+}

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a file a theme.
 
 mod classify;
+mod cli;
 mod document;
 mod eval;
 mod hub;
@@ -8,4 +9,5 @@ mod licenses;
 mod parity;
 mod segment;
 mod snapshots;
+mod support;
 mod tidy;
