@@ -7,5 +7,4 @@ mod hub;
 mod licenses;
 mod parity;
 mod segment;
-mod snapshots;
 mod tidy;
