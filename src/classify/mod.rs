@@ -40,9 +40,9 @@ impl Default for Options {
 /// Probabilities of one input, in the order of the label set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Scores {
-    /// P(category), after temperature.
+    /// P(category), scaled.
     pub category: Vec<f32>,
-    /// P(denied | category), after temperature; empty when the model has no stances.
+    /// P(denied | category), scaled; empty when the model has no stances.
     pub denied: Vec<f32>,
     /// Into how many windows the input was cut; 1 unless it is over the model's limit.
     pub windows: usize,
@@ -270,11 +270,11 @@ impl Classifier {
             scores.denied = vec![0.0; denied.len()];
         }
         for (c, settings) in self.categories.iter().enumerate() {
-            let about = sigmoid(category[c] / settings.temperature);
+            let about = settings.category_probability(category[c]);
             if about > scores.category[c] {
                 scores.category[c] = about;
                 if let (Some(slot), Some(logit)) = (scores.denied.get_mut(c), denied.get(c)) {
-                    *slot = sigmoid(logit / settings.stance_temperature);
+                    *slot = settings.denied_probability(*logit);
                 }
             }
         }
@@ -324,8 +324,4 @@ impl Classifier {
         }
         findings
     }
-}
-
-fn sigmoid(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
 }

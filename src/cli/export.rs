@@ -19,9 +19,7 @@ use super::exit::Exit;
 use super::printer::Printer;
 use crate::batch::AtomicFolder;
 use crate::label::LabelSet;
-use crate::model::{
-    ModelConfig, ModelFiles, ModelSource, Pooling, Precision, Settings, Weights,
-};
+use crate::model::{ModelConfig, ModelFiles, ModelSource, Pooling, Precision, Settings, Weights};
 
 const CARD: &str = include_str!("card.md");
 /// Special tokens by the names that `transformers` gives their roles.
@@ -37,7 +35,10 @@ const SPECIAL_TOKENS: [(&str, &str); 5] = [
 pub(super) fn run(args: &ExportArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let to = args.to.display();
     // --force on a wrong path must not cost anybody a home folder.
-    if args.force && args.to.is_dir() && !is_empty(&args.to) && !args.to.join("config.json").is_file()
+    if args.force
+        && args.to.is_dir()
+        && !is_empty(&args.to)
+        && !args.to.join("config.json").is_file()
     {
         bail!("cannot write {to}: it is not empty and does not look like a model (no config.json)");
     }
@@ -81,10 +82,9 @@ impl Model {
     fn read(source: &ModelSource) -> anyhow::Result<Self> {
         let files = ModelFiles::read(source)?;
         let config = ModelConfig::from_json(&files.config)?;
-        let labels = config
-            .labels
-            .clone()
-            .with_context(|| format!("model {} has no labels: it is a bare encoder", files.origin))?;
+        let labels = config.labels.clone().with_context(|| {
+            format!("model {} has no labels: it is a bare encoder", files.origin)
+        })?;
         let settings = match &files.settings {
             Some(bytes) => Settings::from_json(bytes)?,
             None => Settings::default(),
@@ -106,10 +106,7 @@ impl Model {
             ("config.json".into(), Cow::Owned(self.config.to_json().into_bytes())),
             ("fineprint.json".into(), Cow::Owned(self.settings.to_json().into_bytes())),
             ("tokenizer.json".into(), Cow::Borrowed(&*self.files.tokenizer)),
-            (
-                "model.safetensors".into(),
-                Cow::Owned(self.weights.to_safetensors(Precision::F32)?),
-            ),
+            ("model.safetensors".into(), Cow::Owned(self.weights.to_safetensors(Precision::F32)?)),
         ];
         let mut add = |name: &str, value: &Value| {
             let text = serde_json::to_string_pretty(value).unwrap_or_default() + "\n";

@@ -224,9 +224,9 @@ impl<'a> Places<'a> {
     /// Looks for the rows' sentences and context in each reading of a document in turn, for as
     /// long as something is missing.
     fn search(readings: [(&'a str, Underscore); 4], rows: &[&Row]) -> Self {
-        let references = rows.iter().flat_map(|row| {
-            std::iter::once(&row.text).chain(row.context().into_iter().flatten())
-        });
+        let references = rows
+            .iter()
+            .flat_map(|row| std::iter::once(&row.text).chain(row.context().into_iter().flatten()));
         let mut missing: Vec<Wanted> = references.map(Reference::wanted).collect();
         let mut places = Self { readings: Vec::new(), found: HashMap::new() };
         for (number, (text, underscore)) in readings.into_iter().enumerate() {
@@ -267,7 +267,8 @@ impl<'a> Places<'a> {
         let Some((reading, starts)) = self.found.get(&previous.wanted()) else { return false };
         let between = if previous.chars().is_some() { WORDS_CUT } else { WORDS_BETWEEN };
         let latest = starts.partition_point(|start| start + previous.wanted().words <= at.word);
-        let end = latest.checked_sub(1).and_then(|i| starts.get(i)).map(|s| s + previous.wanted().words);
+        let end =
+            latest.checked_sub(1).and_then(|i| starts.get(i)).map(|s| s + previous.wanted().words);
         *reading == at.reading && end.is_some_and(|end| at.word - end <= between)
     }
 
@@ -377,7 +378,10 @@ mod tests {
             assert_eq!(rebuilt.heading, "Your data");
         }
         let third = rebuilt[2].as_ref().unwrap();
-        assert_eq!((third.text.as_str(), third.lead_in.as_str()), ("nothing else", "What we share:"));
+        assert_eq!(
+            (third.text.as_str(), third.lead_in.as_str()),
+            ("nothing else", "What we share:")
+        );
         let fourth = rebuilt[3].as_ref().unwrap();
         assert_eq!(fourth.text, "See help_me at acme.");
         assert_eq!(fourth.previous, examples[3].previous);
@@ -397,11 +401,15 @@ mod tests {
 
     #[test]
     fn of_two_places_that_count_which_fits() {
-        let markdown = "# Your data\n\nWe sell it. We share it.\n\n# Your data!\n\nIt is so. WE SHARE IT.\n";
+        let markdown =
+            "# Your data\n\nWe sell it. We share it.\n\n# Your data!\n\nIt is so. WE SHARE IT.\n";
         let shouted = example("WE SHARE IT.", "", "");
         let (rebuilt, _) = rebuild(markdown, &[shouted]);
         let rebuilt = rebuilt[0].as_ref().unwrap();
-        assert_eq!((rebuilt.text.as_str(), rebuilt.heading.as_str()), ("WE SHARE IT.", "Your data!"));
+        assert_eq!(
+            (rebuilt.text.as_str(), rebuilt.heading.as_str()),
+            ("WE SHARE IT.", "Your data!")
+        );
         // The digest of the exact text fits neither place, so the sentence before decides.
         let (rebuilt, found) = rebuild(markdown, &[example("We share it!!", "It is so.", "")]);
         assert_eq!(rebuilt[0].as_ref().unwrap().text, "WE SHARE IT.");

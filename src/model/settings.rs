@@ -1,7 +1,7 @@
 //! `fineprint.json`: what a model folder says beyond Hugging Face conventions.
 //!
 //! Which context the model reads beside the sentence, how long its input may be, its language, and
-//! temperature and thresholds per category. A folder without the file gets the defaults.
+//! offsets, temperatures and thresholds per category. A folder without the file gets the defaults.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,18 @@ const FILE: &str = "fineprint.json";
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CategorySettings {
+    /// Added to the category logit before the temperature divides it.
+    #[serde(default)]
+    pub offset: f32,
     /// The category logit is divided by this before the sigmoid; above 0.
     #[serde(default = "one")]
     pub temperature: f32,
     /// The sentence is about the category when P(category) reaches this.
     #[serde(default = "half")]
     pub threshold: f32,
+    /// Added to the denial logit before the stance temperature divides it.
+    #[serde(default)]
+    pub stance_offset: f32,
     /// The denial logit is divided by this before the sigmoid; above 0.
     #[serde(default = "one")]
     pub stance_temperature: f32,
@@ -40,8 +46,31 @@ fn half() -> f32 {
 
 impl Default for CategorySettings {
     fn default() -> Self {
-        Self { temperature: 1.0, threshold: 0.5, stance_temperature: 1.0, stance_threshold: 0.5 }
+        Self {
+            offset: 0.0,
+            temperature: 1.0,
+            threshold: 0.5,
+            stance_offset: 0.0,
+            stance_temperature: 1.0,
+            stance_threshold: 0.5,
+        }
     }
+}
+
+impl CategorySettings {
+    /// P(category) of a category logit.
+    pub fn category_probability(&self, logit: f32) -> f32 {
+        sigmoid((logit + self.offset) / self.temperature)
+    }
+
+    /// P(denied | category) of a denial logit.
+    pub fn denied_probability(&self, logit: f32) -> f32 {
+        sigmoid((logit + self.stance_offset) / self.stance_temperature)
+    }
+}
+
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
 }
 
 /// The contents of `fineprint.json`.
@@ -109,6 +138,9 @@ impl Settings {
             let positive = |x: f32| x.is_finite() && x > 0.0;
             if !positive(c.temperature) || !positive(c.stance_temperature) {
                 return fail(format!("temperatures of `{name}` must be above 0"));
+            }
+            if !c.offset.is_finite() || !c.stance_offset.is_finite() {
+                return fail(format!("offsets of `{name}` must be finite"));
             }
             if !(0.0..=1.0).contains(&c.threshold) || !(0.0..=1.0).contains(&c.stance_threshold) {
                 return fail(format!("thresholds of `{name}` must lie between 0 and 1"));

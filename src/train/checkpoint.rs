@@ -90,8 +90,7 @@ pub fn save(path: &Path, optimizer: &AdamW, position: &Position) -> Result<(), T
         .map_err(|e| fail(e.to_string()))?;
     let state = serde_json::to_string(position).map_err(|e| fail(e.to_string()))?;
     let metadata = HashMap::from([(STATE.to_owned(), state)]);
-    let bytes =
-        safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
     write_atomically(path, &bytes)
 }
 
@@ -100,7 +99,8 @@ pub fn save(path: &Path, optimizer: &AdamW, position: &Position) -> Result<(), T
 /// # Errors
 /// [`TrainError::Resume`] when the file is damaged or of another run.
 pub fn load(path: &Path, optimizer: &mut AdamW, run: &str) -> Result<Position, TrainError> {
-    let fail = |reason: &str| TrainError::Resume { path: path.to_owned(), reason: reason.to_owned() };
+    let fail =
+        |reason: &str| TrainError::Resume { path: path.to_owned(), reason: reason.to_owned() };
     let bytes = std::fs::read(path).map_err(|e| TrainError::io(path, e))?;
     let damaged = |_| fail("the file is damaged; delete it to begin anew");
     let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;

@@ -84,7 +84,12 @@ pub struct Loss {
 
 impl Loss {
     /// Weighs `columns` categories by their rates in `targets`, row-major.
-    pub fn fit(options: &LossOptions, targets: &[Target], columns: usize, has_stance: bool) -> Self {
+    pub fn fit(
+        options: &LossOptions,
+        targets: &[Target],
+        columns: usize,
+        has_stance: bool,
+    ) -> Self {
         let mut present = vec![0f64; columns];
         let mut stances = vec![0f64; columns];
         let mut denied = vec![0f64; columns];
@@ -97,7 +102,11 @@ impl Loss {
         }
         let rows = (targets.len() / columns.max(1)) as f64;
         let weight = |positives: f64, all: f64, cap: f64| {
-            if positives > 0.0 { ((all - positives) / positives).clamp(1.0, cap) as f32 } else { 1.0 }
+            if positives > 0.0 {
+                ((all - positives) / positives).clamp(1.0, cap) as f32
+            } else {
+                1.0
+            }
         };
         Self {
             positive: present.iter().map(|&p| weight(p, rows, options.positive_cap)).collect(),
@@ -181,7 +190,11 @@ mod tests {
                     loss.of(&logits, &targets, 1.0).0
                 };
                 let expected = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
-                assert!((expected - f64::from(grad[i])).abs() < 2e-3, "{i}: {expected} {}", grad[i]);
+                assert!(
+                    (expected - f64::from(grad[i])).abs() < 2e-3,
+                    "{i}: {expected} {}",
+                    grad[i]
+                );
             }
         }
     }

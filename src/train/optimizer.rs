@@ -201,9 +201,10 @@ impl AdamW {
     /// [`TrainError::Options`] when the sizes differ.
     pub fn restore(&mut self, moments: Vec<Moments>, step: u64) -> Result<(), TrainError> {
         let fits = moments.len() == self.moments.len()
-            && moments.iter().zip(&self.moments).all(|(a, b)| {
-                a.first.len() == b.first.len() && a.second.len() == b.second.len()
-            });
+            && moments
+                .iter()
+                .zip(&self.moments)
+                .all(|(a, b)| a.first.len() == b.first.len() && a.second.len() == b.second.len());
         if !fits {
             return Err(TrainError::Options("the optimiser's state has other sizes".to_owned()));
         }
@@ -225,21 +226,25 @@ impl AdamW {
         if !norm.is_finite() {
             return Err(TrainError::Diverged { step: self.step });
         }
-        let clip = if self.max_norm > 0.0 && norm > self.max_norm { self.max_norm / norm } else { 1.0 };
+        let clip =
+            if self.max_norm > 0.0 && norm > self.max_norm { self.max_norm / norm } else { 1.0 };
         let t = self.step as f64;
         let correction1 = 1.0 - f64::from(BETA1).powf(t);
         let correction2 = 1.0 - f64::from(BETA2).powf(t);
-        let work = self.parameters.par_iter().zip(self.moments.par_iter_mut()).zip(self.rates.par_iter());
-        work.zip(gradients.par_iter()).try_for_each(|(((parameter, moments), rates), gradient)| {
-            let lr = rates.lr * factor;
-            let constants = Constants {
-                clip: clip as f32,
-                shrink: (1.0 - lr * rates.decay) as f32,
-                rate: (lr / correction1) as f32,
-                root: (1.0 / correction2) as f32,
-            };
-            update(&parameter.tensor, moments, gradient, constants)
-        })?;
+        let work =
+            self.parameters.par_iter().zip(self.moments.par_iter_mut()).zip(self.rates.par_iter());
+        work.zip(gradients.par_iter()).try_for_each(
+            |(((parameter, moments), rates), gradient)| {
+                let lr = rates.lr * factor;
+                let constants = Constants {
+                    clip: clip as f32,
+                    shrink: (1.0 - lr * rates.decay) as f32,
+                    rate: (lr / correction1) as f32,
+                    root: (1.0 / correction2) as f32,
+                };
+                update(&parameter.tensor, moments, gradient, constants)
+            },
+        )?;
         Ok(norm)
     }
 }
@@ -370,7 +375,8 @@ mod tests {
 
     #[test]
     fn two_steps_match_adamw_by_hand() {
-        let options = Optimisation { lr: 0.1, weight_decay: 0.5, max_norm: 0.0, ..Default::default() };
+        let options =
+            Optimisation { lr: 0.1, weight_decay: 0.5, max_norm: 0.0, ..Default::default() };
         let p = parameter(vec![1.0, -2.0], &[2], true, 0);
         let mut optimizer = AdamW::new(vec![p.clone()], &options);
         let (mut w, mut m, mut v) = ([1.0f64, -2.0], [0.0f64; 2], [0.0f64; 2]);
@@ -422,7 +428,8 @@ mod tests {
 
     #[test]
     fn rates_fall_with_depth_and_the_head_has_its_own() {
-        let options = Optimisation { layer_decay: 0.5, lr: 0.4, head_lr: 0.9, ..Default::default() };
+        let options =
+            Optimisation { layer_decay: 0.5, lr: 0.4, head_lr: 0.9, ..Default::default() };
         let list = [0, 1, 2, usize::MAX].map(|d| parameter(vec![0.0], &[1], false, d));
         let optimizer = AdamW::new(list.to_vec(), &options);
         let rates: Vec<f64> = optimizer.rates.iter().map(|r| r.lr).collect();

@@ -56,11 +56,7 @@ pub(super) fn write_model(
 }
 
 /// Settings of the run, with a decision rule where one was fitted.
-pub(super) fn settings(
-    options: &TrainOptions,
-    labels: &LabelSet,
-    rule: Option<&Rule>,
-) -> Settings {
+pub(super) fn settings(options: &TrainOptions, labels: &LabelSet, rule: Option<&Rule>) -> Settings {
     let mut settings = Settings {
         language: options.language.clone(),
         context: options.context,
@@ -70,12 +66,15 @@ pub(super) fn settings(
     };
     if let Some(rule) = rule {
         for (c, name) in labels.names().enumerate() {
-            let at = |values: &[f32]| values.get(c).copied().unwrap_or(1.0);
+            let scaling = rule.scalings.category.get(c).copied().unwrap_or_default();
+            let stance = rule.scalings.stance.get(c).copied().unwrap_or_default();
             let decision = rule.decisions.get(c).copied().unwrap_or_default();
             let category = CategorySettings {
-                temperature: at(&rule.temperatures.category),
+                offset: scaling.offset,
+                temperature: scaling.temperature,
                 threshold: decision.threshold,
-                stance_temperature: at(&rule.temperatures.stance),
+                stance_offset: stance.offset,
+                stance_temperature: stance.temperature,
                 stance_threshold: decision.stance_threshold,
             };
             settings.categories.insert(name.to_owned(), category);

@@ -271,16 +271,10 @@ impl<'a> Run<'a> {
     }
 
     /// One optimiser step; gives the summed loss and the length of the gradient.
-    fn step(
-        &mut self,
-        members: &[usize],
-        step: u64,
-        total: u64,
-    ) -> Result<(f64, f64), TrainError> {
+    fn step(&mut self, members: &[usize], step: u64, total: u64) -> Result<(f64, f64), TrainError> {
         let o = &self.options.optimisation;
         let hidden = o.dropout.unwrap_or(self.config.encoder.hidden_dropout_prob);
-        let attention =
-            o.dropout.unwrap_or(self.config.encoder.attention_probs_dropout_prob);
+        let attention = o.dropout.unwrap_or(self.config.encoder.attention_probs_dropout_prob);
         let noise = Noise { hidden, attention, key: mix(mix(self.options.seed ^ 0xD5) ^ step) };
         let done = match &self.frozen {
             Some((states, _)) => {
@@ -408,7 +402,15 @@ impl<'a> Run<'a> {
 
 impl Evaluation {
     fn nothing() -> Self {
-        Self { epoch: 0, loss: 0.0, micro_f1: 0.0, macro_f1: 0.0, label_f1: 0.0, opposite: 0.0, ece: 0.0 }
+        Self {
+            epoch: 0,
+            loss: 0.0,
+            micro_f1: 0.0,
+            macro_f1: 0.0,
+            label_f1: 0.0,
+            opposite: 0.0,
+            ece: 0.0,
+        }
     }
 }
 

@@ -82,9 +82,11 @@ fn a_sentence_over_the_limit_is_read_in_windows_to_its_end() {
     let filler = "the service is provided as is and nothing more . ".repeat(60);
     let tail = "we may sell your data to partners";
     let long = format!("{filler}{tail}");
-    let scores = classifier.scores(&[Input::from(filler.as_str()), Input::from(long.as_str())]).unwrap();
+    let scores =
+        classifier.scores(&[Input::from(filler.as_str()), Input::from(long.as_str())]).unwrap();
     assert!(scores[1].windows > 1);
-    let moved = scores[0].category.iter().zip(&scores[1].category).any(|(a, b)| (a - b).abs() > 1e-4);
+    let moved =
+        scores[0].category.iter().zip(&scores[1].category).any(|(a, b)| (a - b).abs() > 1e-4);
     assert!(moved, "the last words must count");
 }
 

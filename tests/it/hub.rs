@@ -72,7 +72,9 @@ fn answer(
         return reply("404 Not Found", "", b"");
     };
     let common = format!("etag: \"e{}\"\r\nx-repo-commit: c0ffee\r\n", path.len());
-    match header("range").as_deref().and_then(|r| r.strip_prefix("bytes=")?.split_once('-').map(|(a, b)| (a.to_owned(), b.to_owned()))) {
+    match header("range").as_deref().and_then(|r| {
+        r.strip_prefix("bytes=")?.split_once('-').map(|(a, b)| (a.to_owned(), b.to_owned()))
+    }) {
         Some((from, to)) => {
             let from: usize = from.parse().unwrap_or(0);
             let to = to.parse().unwrap_or(body.len() - 1).min(body.len() - 1);
@@ -93,7 +95,16 @@ fn fixture() -> HashMap<String, Vec<u8>> {
 
 fn classify(model: &str, home: &Path, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fineprint"));
-    command.args(["classify", "--lines", "--format", "jsonl", "--all-sentences", "--model", model, "-"]);
+    command.args([
+        "classify",
+        "--lines",
+        "--format",
+        "jsonl",
+        "--all-sentences",
+        "--model",
+        model,
+        "-",
+    ]);
     command.env_clear().env("HF_HOME", home).envs(variables.iter().copied());
     command.stdin(std::process::Stdio::piped());
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());

