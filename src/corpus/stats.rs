@@ -178,6 +178,20 @@ mod tests {
             (stats.asserted.as_slice(), stats.denied.as_slice()),
             (&[1, 0][..], &[1, 1][..])
         );
-        insta::assert_snapshot!(table(&[("a.jsonl".to_owned(), stats)], &set), @"");
+        insta::assert_snapshot!(table(&[("a.jsonl".to_owned(), stats)], &set), @r"
+        |                        | a.jsonl |
+        | ---------------------- | ------: |
+        | sentences              |       3 |
+        | without a label        |       1 |
+        | labels                 |       3 |
+        | documents or scenarios |       2 |
+        | with a heading         |       0 |
+        | with a lead-in         |       0 |
+        | contrast pairs         |       1 |
+        | sampled: pair          |       2 |
+        | sampled: plain         |       1 |
+        | data-sale              |   1 / 1 |
+        | retention              |   0 / 1 |
+        ");
     }
 }

@@ -71,7 +71,8 @@ fn answer(
     let Some(body) = path.strip_prefix("/acme/tos/resolve/v1/").and_then(|f| files.get(f)) else {
         return reply("404 Not Found", "", b"");
     };
-    let common = format!("etag: \"e{}\"\r\nx-repo-commit: c0ffee\r\n", path.len());
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let common = format!("etag: \"e-{name}\"\r\nx-repo-commit: c0ffee\r\n");
     match header("range").as_deref().and_then(|r| {
         r.strip_prefix("bytes=")?.split_once('-').map(|(a, b)| (a.to_owned(), b.to_owned()))
     }) {
