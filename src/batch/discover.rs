@@ -158,8 +158,7 @@ impl Discovery {
                 Ok(_) => {}
                 Err(error) => {
                     let name = path_of(&error).unwrap_or(root).to_string_lossy().into_owned();
-                    let reason =
-                        error.io_error().map_or_else(|| error.to_string(), |error| describe(error));
+                    let reason = error.io_error().map_or_else(|| error.to_string(), describe);
                     return Some(Err(Failure { name, reason }));
                 }
             }

@@ -13,4 +13,4 @@ mod run;
 pub use atomic::{AtomicFile, AtomicFolder};
 pub use discover::{Discovery, Walk, WalkOptions};
 pub use read::{Failure, STDIN_NAME, Source};
-pub use run::{Options, Processed, ReadDocument, run};
+pub use run::{Options, Processed, ReadDocument, Scorer, run};

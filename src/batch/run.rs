@@ -19,6 +19,9 @@ const WAVE_BYTES: u64 = 4 << 20;
 /// Most documents that wait for others to fill a chunk with.
 const WAITING_DOCUMENTS: usize = 256;
 
+/// What scores sentences: as many scores as inputs, in their order.
+pub type Scorer<'a> = dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, ClassifyError> + 'a;
+
 /// How documents are read and classified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -78,7 +81,7 @@ pub struct ReadDocument {
 pub fn run<E: From<std::io::Error>>(
     inputs: impl Iterator<Item = Result<Source, Failure>>,
     options: &Options,
-    score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, ClassifyError>,
+    score: &Scorer<'_>,
     sink: &mut dyn FnMut(Processed) -> Result<(), E>,
     tick: &dyn Fn(usize),
 ) -> Result<(), E> {
@@ -187,7 +190,7 @@ fn take_chunk(waiting: &mut VecDeque<Processed>, sentences: usize) -> Vec<Proces
 fn score_chunk(
     chunk: &mut [Processed],
     at_once: usize,
-    score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, ClassifyError>,
+    score: &Scorer<'_>,
     count: &mut dyn FnMut(usize),
 ) {
     let inputs: Vec<Input<'_>> = chunk
@@ -219,7 +222,7 @@ fn score_chunk(
 fn score_all(
     inputs: &[Input<'_>],
     at_once: usize,
-    score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, ClassifyError>,
+    score: &Scorer<'_>,
     count: &mut dyn FnMut(usize),
 ) -> Result<Vec<Scores>, String> {
     let mut all = Vec::with_capacity(inputs.len());

@@ -3,6 +3,8 @@
 //! Each verb turns its arguments into a configuration of its own before it does anything, so that
 //! a wrong option is told before a model is loaded.
 
+#![expect(clippy::doc_markdown, reason = "the comments are help texts and printed as they are")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

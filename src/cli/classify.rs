@@ -52,7 +52,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
             fail_on: &plan.fail_on,
             findings: 0,
         };
-        session.run(args, inputs)?;
+        session.run(args, &inputs)?;
         let findings = session.findings;
         printer.end_progress();
         report.end().with_context(|| cannot_write(place))?;
@@ -231,7 +231,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&mut self, args: &ClassifyArgs, inputs: Inputs) -> anyhow::Result<()> {
+    fn run(&mut self, args: &ClassifyArgs, inputs: &Inputs) -> anyhow::Result<()> {
         let classifier = self.recorder.classifier;
         let language =
             if args.any_language { String::new() } else { classifier.settings().language.clone() };
@@ -251,7 +251,7 @@ impl Session<'_> {
             discovery.by_ref(),
             &options,
             &|inputs| classifier.scores(inputs),
-            &mut |processed| self.document(processed),
+            &mut |processed| self.document(&processed),
             &|sentences| progress.sentences(sentences),
         )?;
         if discovery.passed_over() > 0 {
@@ -266,7 +266,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn document(&mut self, processed: Processed) -> anyhow::Result<()> {
+    fn document(&mut self, processed: &Processed) -> anyhow::Result<()> {
         let name = &processed.name;
         let report = match &processed.result {
             Err(reason) => DocumentReport::failed(name, reason),

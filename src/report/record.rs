@@ -244,7 +244,11 @@ fn finite<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> 
     }
 }
 
-#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
 fn finite_option<S: Serializer>(value: &Option<f32>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(value) => finite(value, serializer),

@@ -348,12 +348,8 @@ impl<W: Write> Report for Text<W> {
             self.corpus_table()?;
         }
         if documents > 0 {
-            let end = format!("{}. {NO_ADVICE}", self.made_by);
-            writeln!(self.out)?;
-            for line in wrap(&end, self.options.width) {
-                let line = end.get(line).unwrap_or_default();
-                writeln!(self.out, "{}", paint(self.options.palette.dim, line))?;
-            }
+            writeln!(self.out, "\n{}", paint(self.options.palette.dim, &self.made_by))?;
+            writeln!(self.out, "{NO_ADVICE}")?;
         }
         self.out.flush()
     }
@@ -431,7 +427,7 @@ mod tests {
         let expected = [
             format!("“we {}", mark("may")),
             mark("sell"),
-            format!("your"),
+            "your".to_owned(),
             format!("{} to", mark("data")),
             "them”".to_owned(),
         ];

@@ -2,6 +2,11 @@
 //!
 //! `UPDATE_LICENSES=1 cargo test --release --test it licenses` writes
 //! `data/licenses/THIRD-PARTY.txt` anew; without the variable the test compares.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a helper that fails is a test that fails"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
