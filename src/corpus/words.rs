@@ -78,7 +78,7 @@ impl<'a> Words<'a> {
     pub(super) fn place(&self, range: Range<usize>) -> Option<Range<usize>> {
         let (first, last) =
             (self.spans.get(range.start)?, self.spans.get(range.end.checked_sub(1)?)?);
-        (range.start < range.end).then(|| first.text.start..last.text.end)
+        (range.start < range.end).then_some(first.text.start..last.text.end)
     }
 
     /// The hashed form of the words of `range`; empty when it is not within the text.

@@ -41,12 +41,15 @@ impl Context {
     pub fn compose<'a>(self, input: &Input<'a>) -> Cow<'a, str> {
         match self {
             Self::None => Cow::Borrowed(""),
-            Self::LeadIn => Cow::Borrowed(input.lead_in),
-            Self::LeadInOrHeading if input.lead_in.is_empty() => Cow::Borrowed(input.heading),
-            Self::LeadInOrHeading => Cow::Borrowed(input.lead_in),
-            Self::HeadingAndLeadIn if input.heading.is_empty() => Cow::Borrowed(input.lead_in),
-            Self::HeadingAndLeadIn if input.lead_in.is_empty() => Cow::Borrowed(input.heading),
-            Self::HeadingAndLeadIn => Cow::Owned(format!("{}: {}", input.heading, input.lead_in)),
+            Self::LeadInOrHeading | Self::HeadingAndLeadIn if input.lead_in.is_empty() => {
+                Cow::Borrowed(input.heading)
+            }
+            Self::HeadingAndLeadIn if !input.heading.is_empty() => {
+                Cow::Owned(format!("{}: {}", input.heading, input.lead_in))
+            }
+            Self::LeadIn | Self::LeadInOrHeading | Self::HeadingAndLeadIn => {
+                Cow::Borrowed(input.lead_in)
+            }
         }
     }
 }

@@ -305,7 +305,7 @@ fn draw(count: usize, seed: u64, number: usize) -> Vec<u64> {
     times
 }
 
-/// The output function of SplitMix64 (Steele, Lea and Flood 2014).
+/// The output function of `SplitMix64` (Steele, Lea and Flood 2014).
 fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

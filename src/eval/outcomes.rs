@@ -109,7 +109,7 @@ impl Outcomes {
 
     /// How many examples there are.
     pub fn rows(&self) -> usize {
-        if self.columns == 0 { 0 } else { self.gold.len() / self.columns }
+        self.gold.len().checked_div(self.columns).unwrap_or(0)
     }
 
     /// How many categories there are.

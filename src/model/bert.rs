@@ -26,7 +26,7 @@ pub struct BertLayer {
     pub out_norm: Tensor,
     /// [intermediate, hidden].
     pub up: Tensor,
-    /// [intermediate].
+    /// `[intermediate]`.
     pub up_bias: Tensor,
     /// [hidden, intermediate].
     pub down: Tensor,

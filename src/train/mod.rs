@@ -1,8 +1,8 @@
 //! Training: fine-tuning of a whole model, of its head alone, and pre-training on plain text.
 //!
 //! The order of the modules is that of the work: labelled sentences become token sequences with
-//! targets ([`data`]), worker threads compute gradients of parts of a batch ([`step`]) under a
-//! [`loss`], one pass of AdamW applies them ([`optimizer`]), and the [`trainer`] drives epochs,
+//! targets ([`data`]), worker threads compute gradients of parts of a batch (`step`) under a
+//! [`loss`], one pass of `AdamW` applies them ([`optimizer`]), and the `trainer` drives epochs,
 //! evaluation and checkpoints ([`checkpoint`]). Nothing here prints: progress goes to an
 //! [`Observer`].
 //!

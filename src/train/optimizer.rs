@@ -1,9 +1,14 @@
-//! AdamW in one pass, with gradients that may be sparse.
+//! `AdamW` in one pass, with gradients that may be sparse.
 //!
 //! Decay is decoupled and spares biases and norms. The rows of the embedding tables are updated
 //! lazily: a row that no token of the step used keeps its moments and its weights (as in
-//! PyTorch's `SparseAdam`), which saves walking 12 million weights for a few hundred rows.
+//! `PyTorch`'s `SparseAdam`), which saves walking 12 million weights for a few hundred rows.
 //! Gradients of several workers are added while they are used, in the order of the workers.
+
+#![expect(
+    clippy::inline_always,
+    reason = "kernels must be inlined into the function that `pulp` compiles for the CPU at hand"
+)]
 
 use std::cell::RefCell;
 
@@ -144,7 +149,7 @@ struct Rates {
     decay: f64,
 }
 
-/// AdamW over a fixed list of parameters.
+/// `AdamW` over a fixed list of parameters.
 #[derive(Debug)]
 pub struct AdamW {
     parameters: Vec<Parameter>,

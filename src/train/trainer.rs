@@ -125,6 +125,9 @@ pub fn train(
     run.finish(&mut position, seconds())
 }
 
+/// Sentence states, one row a sentence.
+type States = Vec<Vec<f32>>;
+
 /// A run in memory.
 struct Run<'a> {
     options: &'a TrainOptions,
@@ -139,7 +142,7 @@ struct Run<'a> {
     dev: Vec<Example>,
     loss: Loss,
     /// Sentence states of the frozen encoder, for training and dev sentences.
-    frozen: Option<(Vec<Vec<f32>>, Vec<Vec<f32>>)>,
+    frozen: Option<(States, States)>,
     inputs: BTreeMap<String, String>,
     init: (String, String),
     digest: String,

@@ -390,7 +390,7 @@ fn encodings_are_recognised_and_mapped_back() {
         ("damaged UTF-8", [sample.as_bytes(), b"\xff\xc3 end. Last."].concat(), "UTF-8", None),
         (
             "cut in a character",
-            sample.as_bytes()[..sample.find('’').unwrap() + 1].to_vec(),
+            sample.as_bytes()[..=sample.find('’').unwrap()].to_vec(),
             "UTF-8",
             None,
         ),
@@ -459,7 +459,8 @@ fn what_is_no_text_is_refused_with_advice() {
 fn languages_are_detected() {
     let english = "We collect your personal data when you use our services, and we may share it with our partners so that they can show you advertisements. You may object to this at any time. When you close your account, we delete what we know about you within thirty days, unless the law requires us to keep it for longer.";
     let french = "Nous collectons vos données personnelles lorsque vous utilisez nos services, et nous pouvons les partager avec nos partenaires afin qu’ils vous proposent des publicités. Vous pouvez vous y opposer à tout moment.";
-    let code = |text: &str| parse(text, Format::Text).language().map(|language| language.code());
+    let code =
+        |text: &str| parse(text, Format::Text).language().map(fineprint::document::Language::code);
     assert_eq!(code(english), Some("en"));
     assert_eq!(code(french), Some("fr"));
     assert_eq!(code("Privacy"), None);

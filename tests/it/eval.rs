@@ -67,7 +67,7 @@ fn baselines_on_real_sentences() {
     for t in [
         None,
         Some(fineprint::eval::scaling::Freedom { per_category: true, offset: false }),
-        Some(Default::default()),
+        Some(fineprint::eval::scaling::Freedom::default()),
     ] {
         let how = Fit { goal: Goal::BestF1, scaling: t };
         let started = std::time::Instant::now();

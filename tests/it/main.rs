@@ -1,5 +1,15 @@
 //! The integration tests: one binary, a file a theme.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test's helpers fail by panicking, print figures, and hold long tables of cases"
+)]
+
 mod classify;
 mod cli;
 mod document;

@@ -1,4 +1,4 @@
-//! The encoder against PyTorch's numbers (`tests/data/parity.json`, made by `tests/tools/parity.py`).
+//! The encoder against `PyTorch`'s numbers (`tests/data/parity.json`, made by `tests/tools/parity.py`).
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use fineprint::encode::{Batch, Encoded};
 use fineprint::model::{BertEncoder, ModelConfig, ModelFiles, ModelSource, Weights};
 use serde::Deserialize;
 
-/// How far a hidden state may be from PyTorch's.
+/// How far a hidden state may be from `PyTorch`'s.
 const TOLERANCE: f32 = 1e-4;
 
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ fn encoder(folder: &Path) -> BertEncoder {
     BertEncoder::load(&config, &weights).unwrap()
 }
 
-/// Largest distance to PyTorch when the cases run in batches of `size`.
+/// Largest distance to `PyTorch` when the cases run in batches of `size`.
 fn distance(encoder: &BertEncoder, cases: &[Case], size: usize) -> f32 {
     let mut worst = 0f32;
     for cases in cases.chunks(size) {

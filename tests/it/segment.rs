@@ -159,7 +159,7 @@ fn real_documents_are_covered_exactly() {
             ));
         }
     }
-    let seconds = (processor_time() - start).as_secs_f64();
+    let seconds = processor_time().checked_sub(start).unwrap().as_secs_f64();
     println!(
         "{} documents, {cut} sentences, {:.1} MB in {seconds:.3} s of one core: {:.0} documents/s, {:.1} MB/s ({:.3} s by the clock)",
         documents.len(),

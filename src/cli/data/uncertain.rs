@@ -193,7 +193,7 @@ fn read(
     )?;
     printer.end_progress();
     if sentences.is_empty() && !some_failed {
-        let first = args.paths.first().map(PathBuf::as_path).unwrap_or(Path::new("-"));
+        let first = args.paths.first().map_or(Path::new("-"), PathBuf::as_path);
         bail!("no sentence found in {}", first.display());
     }
     Ok((sentences, some_failed))

@@ -67,7 +67,7 @@ impl<E: Embedder> Centroids<E> {
         let mut fitted = Self { embedder, categories, stances, rule: Vec::new() };
         let mut table = Outcomes::new(labels.len());
         for (example, state) in examples.iter().zip(states.rows()) {
-            let (category, denied) = fitted.probabilities(state);
+            let (category, denied) = fitted.probabilities(&state);
             table.push(&example.labels, &category, &denied);
         }
         let rows: Vec<usize> = (0..table.rows()).collect();
@@ -75,7 +75,7 @@ impl<E: Embedder> Centroids<E> {
         Ok(fitted)
     }
 
-    fn probabilities(&self, state: ArrayView1<'_, f32>) -> (Vec<f32>, Vec<f32>) {
+    fn probabilities(&self, state: &ArrayView1<'_, f32>) -> (Vec<f32>, Vec<f32>) {
         let all = |axes: &[Axis]| axes.iter().map(|axis| axis.probability(state)).collect();
         (all(&self.categories), all(&self.stances))
     }
@@ -85,7 +85,7 @@ impl<E: Embedder> Predictor for Centroids<E> {
     fn predict(&self, examples: &[Example]) -> Result<Vec<Prediction>, EvalError> {
         let states = unit_rows(self.embedder.embed(examples)?, examples.len())?;
         let predictions = states.rows().into_iter().map(|state| {
-            let (category, denied) = self.probabilities(state);
+            let (category, denied) = self.probabilities(&state);
             Prediction::decided(category, denied, &self.rule)
         });
         Ok(predictions.collect())
@@ -115,7 +115,7 @@ impl Axis {
         Self { towards, slope, offset }
     }
 
-    fn probability(&self, state: ArrayView1<'_, f32>) -> f32 {
+    fn probability(&self, state: &ArrayView1<'_, f32>) -> f32 {
         let x = self.slope * f64::from(state.dot(&self.towards)) + self.offset;
         (1.0 / (1.0 + (-x).exp())) as f32
     }

@@ -74,12 +74,11 @@ pub(super) fn rows(reader: impl Read, file: &str) -> Result<Vec<Raw>, EvalError>
             return Err(EvalError::line(file, line, reason));
         }
         let row = columns.row(&record, line);
-        match seen.get(&row.example.text).filter(|_| merge) {
-            Some(&first) => rows[first].labels.extend(row.labels),
-            None => {
-                seen.insert(row.example.text.clone(), rows.len());
-                rows.push(row);
-            }
+        if let Some(&first) = seen.get(&row.example.text).filter(|_| merge) {
+            rows[first].labels.extend(row.labels);
+        } else {
+            seen.insert(row.example.text.clone(), rows.len());
+            rows.push(row);
         }
     }
     Ok(rows)

@@ -1,4 +1,4 @@
-//! Bias and activation in one pass: exact GELU, its tanh approximation, or ReLU.
+//! Bias and activation in one pass: exact GELU, its tanh approximation, or `ReLU`.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use pulp::Arch;
@@ -9,7 +9,7 @@ use crate::model::Activation;
 
 const NAME: &str = "bias-activation";
 
-/// `activation(x + bias)` for `x` of [rows, n] and `bias` of [n].
+/// `activation(x + bias)` for `x` of `[rows, n]` and `bias` of `[n]`.
 ///
 /// # Errors
 /// When the shapes differ or the tensors are not contiguous floats on the CPU.

@@ -24,7 +24,7 @@ pub(super) fn exp(x: f32) -> f32 {
     p = p * r + 8.333_452e-3;
     p = p * r + 4.166_579_6e-2;
     p = p * r + 1.666_666_5e-1;
-    p = p * r + 5.000_000_1e-1;
+    p = p * r + 5e-1;
     let e = p * r * r + r + 1.0;
     let scale = f32::from_bits(shifted.to_bits().wrapping_sub(0x4B40_0000 - 127) << 23);
     // NaN compares false and so passes through `e`.
@@ -40,7 +40,7 @@ pub(super) fn normal(x: f32) -> (f32, f32) {
     let t = 1.0 / (1.0 + 0.231_641_9 * a);
     let poly = t
         * (0.127_414_8
-            + t * (-0.142_248_37 + t * (0.710_706_87 + t * (-0.726_576_01 + t * 0.530_702_71))));
+            + t * (-0.142_248_37 + t * (0.710_706_9 + t * (-0.726_576_01 + t * 0.530_702_7))));
     let tail = poly * e;
     (if x < 0.0 { tail } else { 1.0 - tail }, e)
 }

@@ -10,6 +10,11 @@
 //! Kernels are plain loops over slices that `pulp` compiles for AVX2 as well and picks at run
 //! time. They use no fused multiply-add, so that every machine gets the same floats.
 
+#![expect(
+    clippy::inline_always,
+    reason = "kernels must be inlined into the function that `pulp` compiles for the CPU at hand"
+)]
+
 mod attention;
 mod embed;
 mod gelu;
