@@ -40,10 +40,6 @@ pub enum CorpusError {
 }
 
 impl CorpusError {
-    pub(super) fn line(file: &str, line: usize, reason: impl Into<String>) -> Self {
-        Self::Line { file: file.to_owned(), line, reason: reason.into() }
-    }
-
     pub(super) fn file(file: &str, reason: impl Into<String>) -> Self {
         Self::File { file: file.to_owned(), reason: reason.into() }
     }
