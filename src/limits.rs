@@ -25,7 +25,7 @@ pub const HTML_RESUMPTIONS: usize = 8;
 /// Every block below a heading carries its path, so an endless heading must not be multiplied.
 pub const SECTION_TITLE_BYTES: usize = 240;
 
-/// Longest lead-in that is kept, in bytes; of a longer one its end is kept.
+/// Longest lead-in that is kept, in bytes; of a longer one its beginning and end are kept.
 pub const LEAD_IN_BYTES: usize = 300;
 
 /// How much of a document's visible text the language detection reads, in bytes (at most twice

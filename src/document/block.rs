@@ -322,11 +322,10 @@ impl<'a> Builder<'a> {
             other => other,
         };
         let lead_in = match kind {
-            BlockKind::Heading { .. } => None,
+            BlockKind::Heading { .. } | BlockKind::Paragraph => None,
             BlockKind::TableCell => self.cell_lead_in.clone(),
             BlockKind::ListItem { .. } if self.lists.is_empty() => self.marked_lead_in.clone(),
             BlockKind::ListItem { .. } => self.lists.last().cloned().flatten(),
-            BlockKind::Paragraph => None,
         };
         if !matches!(kind, BlockKind::ListItem { .. }) {
             self.marked_lead_in = None;
@@ -405,7 +404,7 @@ impl<'a> Builder<'a> {
         self.blocks
             .last()
             .filter(|block| block.kind == BlockKind::TableCell)
-            .map(|block| outline::tail(&block.text))
+            .map(|block| outline::lead_in(&block.text))
     }
 
     /// How many blocks there are.

@@ -59,9 +59,7 @@ impl Reader<'_, '_> {
             Event::Start(tag) => self.open(&tag),
             Event::End(tag) => self.close(tag),
             Event::Text(_) if self.hidden == 0 && self.code => self.code_line(range),
-            // Emphasis that pairs with nothing: real documents are full of it.
-            Event::Text(shown) if shown.len() >= 2 && shown.bytes().all(|b| b == b'*') => {}
-            Event::Text(shown) if self.hidden == 0 => self.out.push_written_as(&shown, range),
+            Event::Text(shown) if self.hidden == 0 => self.shown(&shown, range),
             Event::Code(shown) if self.hidden == 0 => self.inline_code(&shown, range),
             Event::SoftBreak => self.out.space(range.start),
             Event::HardBreak => self.out.hard_break(range.start, self.kind()),
@@ -76,6 +74,24 @@ impl Reader<'_, '_> {
                 None => self.html = Some(range),
             },
             _ => {}
+        }
+    }
+
+    /// Running text; emphasis that pairs with nothing is dropped, real documents are full of it.
+    fn shown(&mut self, shown: &str, range: Range<usize>) {
+        let star =
+            |at: Option<usize>| at.and_then(|at| self.text.as_bytes().get(at)) == Some(&b'*');
+        if shown == "*" && (star(range.start.checked_sub(1)) || star(Some(range.end))) {
+            return;
+        }
+        if !shown.contains("**") || self.text.get(range.clone()) != Some(shown) {
+            self.out.push_written_as(shown, range);
+            return;
+        }
+        let mut at = range.start;
+        for part in shown.split("**") {
+            self.out.push_source(at..at + part.len());
+            at += part.len() + 2;
         }
     }
 

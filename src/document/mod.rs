@@ -26,7 +26,7 @@ pub use block::{Block, BlockKind};
 use encoding::SourceMap;
 pub use language::Language;
 pub(crate) use outline::{
-    enumeration_mark, is_bullet, is_capitals, is_roman, starts_with_item_marker, tail as lead_in,
+    enumeration_mark, is_bullet, is_capitals, is_roman, lead_in, starts_with_item_marker,
 };
 use position::{Unit, UnitIndex};
 
@@ -35,7 +35,7 @@ use crate::limits::DOCUMENT_BYTES;
 /// How a document is marked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// CommonMark with tables.
+    /// `CommonMark` with tables.
     Markdown,
     /// HTML as browsers read it.
     Html,

@@ -200,17 +200,19 @@ pub(crate) fn introduction(text: &str, kind: BlockKind) -> Option<Arc<str>> {
         }
         _ => true,
     };
-    promises.then(|| tail(sentence))
+    promises.then(|| lead_in(sentence))
 }
 
-/// The end of a text, as long as a lead-in may be.
-pub(crate) fn tail(text: &str) -> Arc<str> {
+/// A text as a lead-in: of a long one its beginning (who does what) and its end (to what end).
+pub(crate) fn lead_in(text: &str) -> Arc<str> {
     if text.len() <= LEAD_IN_BYTES {
         return Arc::from(text);
     }
-    let from = text.ceil_char_boundary(text.len() - LEAD_IN_BYTES);
-    let rest = &text[from..];
-    Arc::from(rest.find(' ').map_or(rest, |space| &rest[space + 1..]))
+    let beginning = head(text, LEAD_IN_BYTES * 3 / 5);
+    let from = text.ceil_char_boundary(text.len() - LEAD_IN_BYTES / 3);
+    let end = &text[from..];
+    let end = end.find(' ').map_or(end, |space| &end[space + 1..]);
+    Arc::from(format!("{beginning} … {end}"))
 }
 
 fn head(text: &str, limit: usize) -> &str {

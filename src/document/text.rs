@@ -22,7 +22,13 @@ pub(crate) fn read_lines(text: &str) -> Vec<Block> {
 pub(crate) fn read(text: &str) -> Vec<Block> {
     let lines = lines_of(text);
     let width = wrap_width(&lines);
-    let mut reader = Reader { out: Builder::new(text), text, indents: Vec::new(), previous: None };
+    let mut reader = Reader {
+        out: Builder::new(text),
+        text,
+        indents: Vec::new(),
+        previous: None,
+        after_blank: true,
+    };
     for (number, line) in lines.iter().enumerate() {
         let next = lines.get(number + 1).filter(|next| !next.is_blank());
         reader.line(line, next, width);
@@ -73,7 +79,7 @@ fn wrap_width(lines: &[Line]) -> Option<usize> {
         lines.iter().filter(|line| !line.is_blank()).map(|line| line.width).collect();
     widths.sort_unstable();
     let near_longest = *widths.get(widths.len() * 9 / 10)?;
-    if !(30..=140).contains(&near_longest) {
+    if !(30..=120).contains(&near_longest) {
         return None;
     }
     let joined = lines.windows(2).filter(|pair| pair.iter().all(|line| !line.is_blank())).count();
@@ -87,6 +93,7 @@ struct Reader<'a> {
     indents: Vec<usize>,
     /// The line before, if the block being read goes on from it.
     previous: Option<Line>,
+    after_blank: bool,
 }
 
 impl Reader<'_> {
@@ -94,10 +101,13 @@ impl Reader<'_> {
         let body = self.text.get(line.range.clone()).unwrap_or("");
         if body.is_empty() {
             self.flush();
+            self.after_blank = true;
             return;
         }
+        let after_blank = std::mem::replace(&mut self.after_blank, false);
         if is_rule(body) {
             self.underline(body);
+            self.after_blank = true;
             return;
         }
         if let Some(previous) = self.previous.take() {
@@ -109,11 +119,12 @@ impl Reader<'_> {
             }
             self.flush();
         }
-        self.begin(line, body, next, width);
+        self.begin(line, next, width, after_blank);
     }
 
     /// Begins a block with a line.
-    fn begin(&mut self, line: &Line, body: &str, next: Option<&Line>, width: Option<usize>) {
+    fn begin(&mut self, line: &Line, next: Option<&Line>, width: Option<usize>, after_blank: bool) {
+        let body = self.text.get(line.range.clone()).unwrap_or("");
         if starts_with_bullet(body) || enumeration_mark(body).is_some() {
             self.enter_item(line.indent);
         } else {
@@ -124,13 +135,12 @@ impl Reader<'_> {
         self.previous = Some(line.clone());
         let stands_alone = next.is_none_or(|next| {
             let next_body = self.text.get(next.range.clone()).unwrap_or("");
-            is_rule(next_body) || !self.goes_on(line, next, next_body, width)
+            !is_rule(next_body) && !self.goes_on(line, next, next_body, width)
         });
-        if stands_alone && self.indents.is_empty() {
-            if let Some(level) = heading(body) {
-                self.out.flush(BlockKind::Heading { level });
-                self.previous = None;
-            }
+        let title = stands_alone && self.indents.is_empty();
+        if let Some(level) = title.then(|| heading(body, after_blank)).flatten() {
+            self.out.flush(BlockKind::Heading { level });
+            self.previous = None;
         }
     }
 
@@ -148,7 +158,9 @@ impl Reader<'_> {
             return true;
         }
         let Some(width) = width else { return false };
-        if outline::is_capitals(body) != outline::is_capitals(before) && heading(before).is_some() {
+        if outline::is_capitals(body) != outline::is_capitals(before)
+            && heading(before, true).is_some()
+        {
             return false;
         }
         // The line before is full if the next word would not have fitted on it.
@@ -212,8 +224,9 @@ fn begins_clause(body: &str) -> bool {
         && body[..digits].contains('.')
 }
 
-/// Level of a heading that a line by itself makes.
-fn heading(body: &str) -> Option<u8> {
+/// Level of a heading that a line by itself makes. Without a number or capitals it must follow a
+/// blank line and must not look like a line of an address or a date.
+fn heading(body: &str, after_blank: bool) -> Option<u8> {
     if let Some(level) = outline::heading_level(body, false) {
         return Some(match level {
             7 if outline::is_capitals(body) && !body.starts_with(|c: char| c.is_ascii_digit()) => 1,
@@ -225,5 +238,6 @@ fn heading(body: &str) -> Option<u8> {
     let short = words <= 9 && body.len() <= 72;
     let open_end = !matches!(last, '.' | ',' | ';' | ':' | '!' | '-' | '–');
     let titled = body.starts_with(char::is_uppercase);
-    (short && open_end && titled && !body.contains('@') && !body.contains("://")).then_some(3)
+    let bare = !body.contains(|c: char| c.is_ascii_digit() || matches!(c, ',' | '@' | '/'));
+    (after_blank && short && open_end && titled && bare).then_some(3)
 }

@@ -13,6 +13,7 @@ pub mod examples;
 pub mod metrics;
 pub mod predictions;
 pub mod ranking;
+pub mod report;
 pub mod rule;
 pub mod scaling;
 pub mod tally;

@@ -166,28 +166,32 @@ fn ranges(text: &str, mut cuts: Vec<usize>) -> Vec<Range<usize>> {
     cuts.dedup();
     cuts.push(text.len());
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    let mut start = 0;
+    // `start` is where the range being made begins; it may wait over several cuts for its words.
+    let (mut start, mut read) = (0, 0);
     for cut in cuts {
-        let Some(part) = text.get(start..cut) else { continue };
-        let from = start + (part.len() - part.trim_start().len());
-        let to = cut - (part.len() - part.trim_end().len());
-        if from >= to {
-            continue;
-        }
-        if is_word(&text[from..to]) {
-            ranges.push(from..to);
+        let Some(part) = text.get(read..cut) else { continue };
+        read = cut;
+        if part.contains(char::is_alphanumeric) && !is_mark(text.get(start..cut).unwrap_or("")) {
+            ranges.push(start..cut);
             start = cut;
         } else if let Some(last) = ranges.last_mut() {
-            last.end = to;
+            last.end = cut;
             start = cut;
         }
-        // Otherwise the part waits for the words after it.
+    }
+    let rest = text.get(start..).unwrap_or("");
+    if rest.contains(char::is_alphanumeric) {
+        ranges.push(start..text.len());
+    }
+    for range in &mut ranges {
+        let part = &text[range.clone()];
+        range.start += part.len() - part.trim_start().len();
+        range.end -= part.len() - part.trim_end().len();
     }
     ranges
 }
 
-/// Whether a part can stand as a sentence: it has a letter or digit beside its mark.
-fn is_word(part: &str) -> bool {
-    let mark = crate::document::enumeration_mark(part).filter(|mark| *mark == part.len());
-    mark.is_none() && part.chars().any(char::is_alphanumeric)
+/// Whether a part is the mark of an item and nothing else.
+fn is_mark(part: &str) -> bool {
+    part.len() <= 16 && crate::document::enumeration_mark(part.trim()) == Some(part.trim().len())
 }

@@ -20,11 +20,9 @@ pub(crate) fn cuts(text: &str, protected: &Protected) -> Vec<usize> {
         let run_end = at + text[at..].find(|c| !is_terminator(c)).unwrap_or(text.len() - at);
         skip = run_end;
         let end = Ending { text, sentence, at, run_end, closed: closers(text, run_end) };
-        if let Some(cut) = end.cut() {
-            if !protected.covers(cut) {
-                cuts.push(cut);
-                sentence = cut;
-            }
+        if let Some(cut) = end.cut().filter(|cut| !protected.covers(*cut)) {
+            cuts.push(cut);
+            sentence = cut;
         }
     }
     cuts
@@ -38,12 +36,15 @@ fn is_terminator(c: char) -> bool {
 fn closers(text: &str, from: usize) -> usize {
     let mut end = from;
     for c in text[from..].chars().take(8) {
-        if !matches!(c, '"' | '”' | '’' | '\'' | ')' | ']' | '»' | '*' | '_' | '†' | '‡' | '¹' | '²' | '³') {
+        if !matches!(
+            c,
+            '"' | '”' | '’' | '\'' | ')' | ']' | '»' | '*' | '_' | '†' | '‡' | '¹' | '²' | '³'
+        ) {
             break;
         }
         end += c.len_utf8();
     }
-    let rest = text[end..].as_bytes();
+    let rest = &text.as_bytes()[end..];
     if rest.first() == Some(&b'[') {
         let digits = rest.iter().skip(1).take(3).take_while(|b| b.is_ascii_digit()).count();
         if digits > 0 && rest.get(1 + digits) == Some(&b']') {
@@ -89,11 +90,11 @@ impl<'a> Ending<'a> {
         let from = self.text.ceil_char_boundary(self.at.saturating_sub(40)).max(self.sentence);
         let window = self.text.get(from..self.at).unwrap_or("");
         let start = window.rfind(|c: char| {
-            c.is_whitespace() || matches!(c, '(' | '[' | '“' | '"' | '‘' | '/' | '-' | '—' | '–' | '*')
+            c.is_whitespace()
+                || matches!(c, '(' | '[' | '“' | '"' | '‘' | '/' | '-' | '—' | '–' | '*')
         });
-        let start = start.map_or(0, |at| {
-            at + window[at..].chars().next().map_or(0, char::len_utf8)
-        });
+        let start =
+            start.map_or(0, |at| at + window[at..].chars().next().map_or(0, char::len_utf8));
         &window[start..]
     }
 
@@ -106,7 +107,8 @@ impl<'a> Ending<'a> {
             return run == "." && self.closed == self.run_end && careless(word, start.word);
         }
         if run.starts_with(['!', '?']) {
-            return !abbreviations::carries_mark(word) || abbreviations::begins_sentences(start.word);
+            return !abbreviations::carries_mark(word)
+                || abbreviations::begins_sentences(start.word);
         }
         if run.starts_with('…') || run.len() > 1 {
             return !start.digit;
@@ -131,7 +133,8 @@ impl<'a> Ending<'a> {
         if self.at - self.sentence > 40 {
             return false;
         }
-        let so_far = self.text[self.sentence..self.at].trim_start_matches(['(', '"', '“', '*', ' ']);
+        let so_far =
+            self.text[self.sentence..self.at].trim_start_matches(['(', '"', '“', '*', ' ']);
         let numbered = |name: &str| {
             let name = name.trim_end_matches(')');
             name.len() <= 12
@@ -150,7 +153,15 @@ impl<'a> Ending<'a> {
             && numbered(word)
             && matches!(
                 head.to_lowercase().as_str(),
-                "section" | "article" | "clause" | "part" | "chapter" | "schedule" | "annex" | "§" | "step"
+                "section"
+                    | "article"
+                    | "clause"
+                    | "part"
+                    | "chapter"
+                    | "schedule"
+                    | "annex"
+                    | "§"
+                    | "step"
             )
     }
 
@@ -158,7 +169,8 @@ impl<'a> Ending<'a> {
     /// `the law.1 We`.
     fn glued(&self) -> Option<usize> {
         let before = self.text[self.sentence..self.at].chars().next_back()?;
-        if self.run_end - self.at != 1 || !(before.is_alphabetic() || matches!(before, ')' | '”')) {
+        if self.run_end - self.at != 1 || !(before.is_alphabetic() || matches!(before, ')' | '”'))
+        {
             return None;
         }
         let word = self.word();
@@ -180,7 +192,7 @@ impl<'a> Ending<'a> {
         }
         let opener = rest.starts_with(['“', '"', '(', '‘']);
         let body = rest.trim_start_matches(['“', '"', '(', '‘']);
-        let end = body.bytes().take(24).take_while(|b| b.is_ascii_alphabetic()).count();
+        let end = body.bytes().take(24).take_while(u8::is_ascii_alphabetic).count();
         let next = body.get(..end)?;
         let mut chars = next.chars();
         let capital = chars.next().is_some_and(char::is_uppercase);
@@ -189,7 +201,8 @@ impl<'a> Ending<'a> {
         let bounded = after.is_whitespace() || matches!(after, ',' | '’' | '\'' | ';' | ':' | ')');
         let domain = abbreviations::is_domain_ending(&next.to_lowercase());
         let known = bounded || abbreviations::begins_sentences(next);
-        let named = after == '.' && !abbreviations::is_domain_ending(body[end..].trim_start_matches('.'));
+        // A one-word sentence: its own full stop ends it.
+        let named = after == '.' && !body[end + 1..].starts_with(|c: char| c.is_alphanumeric());
         let fits = capital && lower && (known || named) && (!domain || opener);
         fits.then_some(self.closed)
     }
@@ -199,12 +212,13 @@ impl<'a> Ending<'a> {
 /// that hardly anything but a sentence has there.
 fn careless(before: &str, next: &str) -> bool {
     before.len() >= 4
-        && before.bytes().all(|b| b.is_ascii_lowercase())
+        && before.bytes().skip(1).all(|b| b.is_ascii_lowercase())
         && abbreviations::stop_after(before) == Stop::Plain
         && matches!(next, "the" | "we" | "you" | "if" | "this" | "these" | "your" | "our")
 }
 
 /// How a text that may be the next sentence begins.
+#[expect(clippy::struct_excessive_bools, reason = "what the first character is, answered once")]
 struct Next<'a> {
     word: &'a str,
     lower: bool,
@@ -216,8 +230,9 @@ struct Next<'a> {
 impl<'a> Next<'a> {
     fn read(next: &'a str) -> Self {
         let is_item = enumeration_mark(next).is_some();
-        let body =
-            next.trim_start_matches(['"', '“', '‘', '\'', '(', '[', '«', '*', '¿', '¡', '-', '–', '—', ' ']);
+        let body = next.trim_start_matches([
+            '"', '“', '‘', '\'', '(', '[', '«', '*', '¿', '¡', '-', '–', '—', ' ',
+        ]);
         let end = body.char_indices().take(24).find(|(_, c)| !c.is_alphanumeric());
         let end = end.map_or_else(|| body.floor_char_boundary(body.len().min(48)), |(at, _)| at);
         let word = &body[..end];

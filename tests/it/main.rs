@@ -1,7 +1,11 @@
-//! Integration tests: one binary, one module a theme.
 //! The integration tests: one binary, a file a theme.
 
+mod classify;
 mod document;
 mod eval;
+mod hub;
 mod licenses;
+mod parity;
 mod segment;
+mod snapshots;
+mod tidy;

@@ -46,6 +46,7 @@ pub(crate) fn read_into(
         shades: Vec::new(),
         heading: None,
         pre: None,
+        strong: Vec::new(),
         lists: 0,
         tables: Vec::new(),
     };
@@ -144,6 +145,9 @@ struct Reader<'a, 'b> {
     heading: Option<(u32, u8)>,
     /// Start tag of the open `<pre>`.
     pre: Option<u32>,
+    /// Start tags of the emphasis that is in force. An end tag ends it even where a block that
+    /// was opened inside keeps the element open.
+    strong: Vec<u32>,
     /// Lists that were opened here: a part of a Markdown document must close its own only.
     lists: usize,
     tables: Vec<Table>,
@@ -174,7 +178,10 @@ impl Reader<'_, '_> {
                 self.lists += 1;
                 self.out.open_list();
             }
-            Role::Strong => self.out.open_strong(),
+            Role::Strong => {
+                self.strong.push(open.token);
+                self.out.open_strong();
+            }
             Role::Preformatted => self.pre = self.pre.or(Some(open.token)),
             Role::Table => self.tables.push(Table::default()),
             Role::Row => {
@@ -225,11 +232,12 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// End tags that mean something to browsers even without an open element.
+    /// What an end tag does whether or not it closes an element.
     fn end_tag(&mut self, tag: Tag, token: &Token) {
         match tag.role {
             Role::LineBreak => self.out.hard_break(token.start as usize, self.kind()),
             Role::Paragraph => self.flush(),
+            Role::Strong if self.strong.pop().is_some() => self.out.close_strong(),
             _ => {}
         }
     }
@@ -250,7 +258,10 @@ impl Reader<'_, '_> {
                 self.lists = self.lists.saturating_sub(1);
                 self.out.close_list();
             }
-            Role::Strong => self.out.close_strong(),
+            Role::Strong if self.strong.last() == Some(&open.token) => {
+                self.strong.pop();
+                self.out.close_strong();
+            }
             Role::Preformatted if self.pre == Some(open.token) => self.pre = None,
             Role::Table => {
                 self.tables.pop();

@@ -31,6 +31,7 @@ pub(crate) enum TokenKind {
 
 /// What the attributes of a start tag say about its element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for an attribute of its own")]
 pub(crate) struct Marks {
     /// Not shown: `hidden`, `display: none`, text for screen readers only.
     pub(crate) hidden: bool,
@@ -161,7 +162,9 @@ impl Reader<'_> {
     fn comment(&mut self, start: usize, end: usize) {
         let written = self.text.get(start..end.min(self.text.len())).unwrap_or("");
         self.cursor = self.cursor.max(end);
-        if !written.ends_with('>') {
+        let bogus = !written.starts_with("<!--");
+        let closed = written.ends_with("-->") || written.ends_with("--!>");
+        if !(closed || (bogus && written.ends_with('>'))) {
             self.raw = Some(Raw { what: "comment", start, content: start });
         }
     }
