@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a file a theme.
 
 mod classify;
+mod corpus;
 mod document;
 mod eval;
 mod hub;
