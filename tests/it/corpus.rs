@@ -17,6 +17,7 @@ use fineprint::label::{LabelSet, Stance};
 use gix_object::Write as _;
 use gix_object::bstr::BString;
 use gix_object::tree::{Entry, EntryKind};
+use sha2::{Digest, Sha256};
 
 const SPLITS: [&str; 3] = ["train", "dev", "test"];
 /// Clauses of different pairs share no run of so many words.
@@ -163,6 +164,21 @@ fn standoff_rows(path: &Path, set: &LabelSet) -> (Vec<Source>, Vec<standoff::Row
     let sources = standoff::read_sources(open(&path.with_file_name("sources.tsv")), "sources").unwrap();
     let rows = standoff::read_rows(open(path), "rows", sources.len(), set).unwrap();
     (sources, rows)
+}
+
+#[test]
+fn the_croissant_names_the_files_as_they_are() {
+    let text = fs::read_to_string(root().join("data/croissant.json")).unwrap();
+    let croissant: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let files = croissant["distribution"].as_array().unwrap();
+    assert_eq!(files.len(), 8);
+    for file in files {
+        let name = file["contentUrl"].as_str().unwrap();
+        let bytes = fs::read(root().join("data").join(name)).unwrap();
+        let digest: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(file["sha256"].as_str(), Some(digest.as_str()), "{name} has changed");
+        assert_eq!(file["contentSize"].as_str().unwrap(), format!("{} B", bytes.len()), "{name}");
+    }
 }
 
 #[test]
