@@ -71,7 +71,11 @@ pub fn read(reader: impl BufRead, file: &str, set: &LabelSet) -> Result<Labellin
 ///
 /// # Errors
 /// [`CorpusError::File`] when they have no sentence in common.
-pub fn compare(first: &Labelling, second: &Labelling, set: &LabelSet) -> Result<Agreement, CorpusError> {
+pub fn compare(
+    first: &Labelling,
+    second: &Labelling,
+    set: &LabelSet,
+) -> Result<Agreement, CorpusError> {
     let both: Vec<(&[Label], &[Label])> = first
         .iter()
         .filter_map(|(id, labels)| Some((labels.as_slice(), second.get(id)?.as_slice())))
@@ -173,9 +177,16 @@ mod tests {
 
     #[test]
     fn malformed_lines_are_named() {
-        let fails = |text: &str| read(text.as_bytes(), "t", &LabelSet::builtin()).unwrap_err().to_string();
-        assert!(fails("{\"id\":\"1\",\"labels\":[\"retentoin\"]}").contains("did you mean `retention`?"));
-        assert!(fails("{\"id\":\"1\",\"labels\":[]}\n{\"id\":\"1\",\"labels\":[]}").starts_with("t:2: id `1`"));
+        let fails =
+            |text: &str| read(text.as_bytes(), "t", &LabelSet::builtin()).unwrap_err().to_string();
+        assert!(
+            fails("{\"id\":\"1\",\"labels\":[\"retentoin\"]}")
+                .contains("did you mean `retention`?")
+        );
+        assert!(
+            fails("{\"id\":\"1\",\"labels\":[]}\n{\"id\":\"1\",\"labels\":[]}")
+                .starts_with("t:2: id `1`")
+        );
         assert!(fails("\n{").starts_with("t:2: not valid JSON"));
     }
 }

@@ -75,7 +75,9 @@ impl Collection {
             .ok_or_else(|| format!("no such file at commit {commit}"))?;
         match self.objects.find_blob(&entry.oid, &mut other) {
             Ok(blob) => Ok(blob.data.to_vec()),
-            Err(_) => Err("the file is not in the clone (a partial clone lacks file contents)".to_owned()),
+            Err(_) => {
+                Err("the file is not in the clone (a partial clone lacks file contents)".to_owned())
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 //! looked for in the document as it is written.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::{Range, RangeInclusive};
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -237,14 +238,10 @@ struct Places<'a> {
 impl<'a> Places<'a> {
     /// Looks for the rows' sentences and context in each reading of a document in turn, for as
     /// long as something is missing.
-    fn search(
-        readings: [(&'a str, Underscore); 4],
-        rows: &[&Row],
-        blocks: HashSet<usize>,
-    ) -> Self {
-        let references = rows.iter().flat_map(|row| {
-            std::iter::once(&row.text).chain(row.context().into_iter().flatten())
-        });
+    fn search(readings: [(&'a str, Underscore); 4], rows: &[&Row], blocks: HashSet<usize>) -> Self {
+        let references = rows
+            .iter()
+            .flat_map(|row| std::iter::once(&row.text).chain(row.context().into_iter().flatten()));
         let mut missing: Vec<Wanted> = references.map(Reference::wanted).collect();
         let mut places = Self { readings: Vec::new(), blocks, found: HashMap::new() };
         for (number, (text, underscore)) in readings.into_iter().enumerate() {
@@ -276,7 +273,8 @@ impl<'a> Places<'a> {
             }
         }
         let start = *after_previous.first()?;
-        Some((plain(words, start, count)?.to_owned(), place(start)))
+        let text = words.text.get(plain(words, start, count)?)?;
+        Some((text.to_owned(), place(start)))
     }
 
     /// Whether the row's previous sentence ends right before `at`.
@@ -285,7 +283,8 @@ impl<'a> Places<'a> {
         let Some((reading, starts)) = self.found.get(&previous.wanted()) else { return false };
         let between = if previous.chars().is_some() { WORDS_CUT } else { WORDS_BETWEEN };
         let latest = starts.partition_point(|start| start + previous.wanted().words <= at.word);
-        let end = latest.checked_sub(1).and_then(|i| starts.get(i)).map(|s| s + previous.wanted().words);
+        let end =
+            latest.checked_sub(1).and_then(|i| starts.get(i)).map(|s| s + previous.wanted().words);
         *reading == at.reading && end.is_some_and(|end| at.word - end <= between)
     }
 
@@ -303,10 +302,11 @@ impl<'a> Places<'a> {
         let mut nearest_first = starts.iter().take(before).rev().take(MAX_CONTEXT_PLACES);
         let block = nearest_first.find(|&&start| self.is_block(*reading, words, start, count));
         let start = *block.or_else(|| starts.get(before.saturating_sub(1)))?;
-        let whole = plain(words, start, reference.wanted().words)?;
-        let Some(chars) = reference.chars() else { return Some(whole.to_owned()) };
-        let from = whole.as_ptr() as usize - words.text.as_ptr() as usize;
-        Some(words.text.get(from..)?.chars().take(chars).collect())
+        let place = plain(words, start, count)?;
+        let Some(chars) = reference.chars() else {
+            return words.text.get(place).map(str::to_owned);
+        };
+        Some(words.text.get(place.start..)?.chars().take(chars).collect())
     }
 
     /// Whether the words, with the marks around them, are all of a block.
@@ -318,9 +318,8 @@ impl<'a> Places<'a> {
         };
         let next = words.place(start + count..start + count + 1);
         let to = next.map_or(words.text.len() + 1, |next| next.start);
-        let begins = |mut range: std::ops::RangeInclusive<usize>| {
-            range.any(|offset| self.blocks.contains(&offset))
-        };
+        let begins =
+            |mut range: RangeInclusive<usize>| range.any(|offset| self.blocks.contains(&offset));
         let ends = to > words.text.len() || begins(own.end + 1..=to);
         reading < 2 && begins(from..=own.start) && ends
     }
@@ -348,8 +347,8 @@ fn exact<'a>(
     edges.filter_map(|edge| words.text.get(edge)).find(|text| is_exact(text))
 }
 
-/// The words with the opening marks before and the closing marks after them.
-fn plain<'a>(words: &Words<'a>, start: usize, count: usize) -> Option<&'a str> {
+/// Where the words stand with the opening marks before and the closing marks after them.
+fn plain(words: &Words<'_>, start: usize, count: usize) -> Option<Range<usize>> {
     const OPENING: &str = "([{“‘\"'«#@$€£<¿¡";
     const CLOSING: &str = ".,;:!?)]}”’\"'»…%>";
     let place = words.place(start..start + count)?;
@@ -358,7 +357,7 @@ fn plain<'a>(words: &Words<'a>, start: usize, count: usize) -> Option<&'a str> {
     let closing = after.chars().take(EDGE_CHARS).take_while(|c| CLOSING.contains(*c));
     let from = place.start - opening.map(char::len_utf8).sum::<usize>();
     let to = place.end + closing.map(char::len_utf8).sum::<usize>();
-    words.text.get(from..to)
+    Some(from..to)
 }
 
 #[cfg(test)]
@@ -415,7 +414,10 @@ mod tests {
             assert_eq!(rebuilt.heading, "Your data");
         }
         let third = rebuilt[2].as_ref().unwrap();
-        assert_eq!((third.text.as_str(), third.lead_in.as_str()), ("nothing else", "What we share:"));
+        assert_eq!(
+            (third.text.as_str(), third.lead_in.as_str()),
+            ("nothing else", "What we share:")
+        );
         let fourth = rebuilt[3].as_ref().unwrap();
         assert_eq!(fourth.text, "See help_me at acme.");
         assert_eq!(fourth.previous, examples[3].previous);
@@ -435,11 +437,15 @@ mod tests {
 
     #[test]
     fn of_two_places_that_count_which_fits() {
-        let markdown = "# Your data\n\nWe sell it. We share it.\n\n# Your data!\n\nIt is so. WE SHARE IT.\n";
+        let markdown =
+            "# Your data\n\nWe sell it. We share it.\n\n# Your data!\n\nIt is so. WE SHARE IT.\n";
         let shouted = example("WE SHARE IT.", "", "");
         let (rebuilt, _) = rebuild(markdown, &[shouted]);
         let rebuilt = rebuilt[0].as_ref().unwrap();
-        assert_eq!((rebuilt.text.as_str(), rebuilt.heading.as_str()), ("WE SHARE IT.", "Your data!"));
+        assert_eq!(
+            (rebuilt.text.as_str(), rebuilt.heading.as_str()),
+            ("WE SHARE IT.", "Your data!")
+        );
         // The digest of the exact text fits neither place, so the sentence before decides.
         let (rebuilt, found) = rebuild(markdown, &[example("We share it!!", "It is so.", "")]);
         assert_eq!(rebuilt[0].as_ref().unwrap().text, "WE SHARE IT.");

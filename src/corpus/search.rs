@@ -18,7 +18,10 @@ pub(super) struct Wanted {
 }
 
 /// The number of the first word of every window that is wanted, in the order of the text.
-pub(super) fn find(words: &Words<'_>, wanted: impl Iterator<Item = Wanted>) -> HashMap<Wanted, Vec<usize>> {
+pub(super) fn find(
+    words: &Words<'_>,
+    wanted: impl Iterator<Item = Wanted>,
+) -> HashMap<Wanted, Vec<usize>> {
     let mut by_length: BTreeMap<usize, HashMap<[u8; ID_BYTES], Vec<usize>>> = BTreeMap::new();
     for wanted in wanted.filter(|wanted| wanted.words > 0) {
         by_length.entry(wanted.words).or_default().entry(wanted.id).or_default();
@@ -57,7 +60,8 @@ mod tests {
     #[test]
     fn windows_are_found_wherever_they_stand() {
         let words = Words::of("We log. We sell; we log (nothing).", Underscore::InWord);
-        let all = ["we log", "we sell", "log nothing", "we log we sell we log nothing", "we", "you"];
+        let all =
+            ["we log", "we sell", "log nothing", "we log we sell we log nothing", "we", "you"];
         let found = find(&words, all.iter().map(|text| wanted(text)));
         let starts = |text| found.get(&wanted(text)).map_or(&[][..], Vec::as_slice);
         assert_eq!(starts("we log"), [0, 4]);

@@ -30,8 +30,7 @@ const CONTEXT_CHARS: usize = 300;
 const CHECK_BYTES: usize = 4;
 
 const SOURCES_HEADER: &str = "collection\tcommit\tpath";
-const ROWS_HEADER: &str =
-    "id\twords\tcheck\tlabels\tsampled\tsource\theading\tlead_in\tprevious";
+const ROWS_HEADER: &str = "id\twords\tcheck\tlabels\tsampled\tsource\theading\tlead_in\tprevious";
 
 /// A piece of a document by the hash of its words.
 ///
@@ -51,7 +50,8 @@ impl Reference {
         let words = Words::of(text, Underscore::InWord);
         let is_cut = text.chars().count() >= limit;
         // Where a cut went through a word, its head is in no document.
-        let cut_word = is_cut && words.place(0..words.len()).is_some_and(|place| place.end == text.len());
+        let cut_word =
+            is_cut && words.place(0..words.len()).is_some_and(|place| place.end == text.len());
         let count = words.len() - usize::from(cut_word);
         let reference = Self { id: words.id(count), words: count, chars: is_cut.then_some(limit) };
         (count > 0).then_some(reference)
@@ -79,7 +79,8 @@ impl FromStr for Reference {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || format!("`{text}` is no reference of the form id:words or id:words+chars");
+        let expected =
+            || format!("`{text}` is no reference of the form id:words or id:words+chars");
         let (id, rest) = text.split_once(':').ok_or_else(expected)?;
         let (words, chars) = rest.split_once('+').map_or((rest, None), |(w, c)| (w, Some(c)));
         Ok(Self {
@@ -165,16 +166,22 @@ impl Sources {
 /// # Errors
 /// [`CorpusError::File`] when an example has no source, an id that is not that of its text, no
 /// word in its text, or a field that would break the file's form.
-pub fn strip(examples: &[Example], file: &str, sources: &mut Sources) -> Result<Vec<Row>, CorpusError> {
+pub fn strip(
+    examples: &[Example],
+    file: &str,
+    sources: &mut Sources,
+) -> Result<Vec<Row>, CorpusError> {
     let mut rows = Vec::with_capacity(examples.len());
     for example in examples {
-        let fail = |reason: &str| CorpusError::file(file, format!("sentence {}: {reason}", example.id));
+        let fail =
+            |reason: &str| CorpusError::file(file, format!("sentence {}: {reason}", example.id));
         let source = example.source.as_ref().ok_or_else(|| fail("no source to find it in"))?;
         let fields = [&source.collection, &source.commit, &source.path, &example.sampled];
         if fields.iter().any(|field| field.contains(['\t', '\n', '\r'])) {
             return Err(fail("a tab or line break in its source or stratum"));
         }
-        let text = Reference::to(&example.text, usize::MAX).ok_or_else(|| fail("no word in its text"))?;
+        let text =
+            Reference::to(&example.text, usize::MAX).ok_or_else(|| fail("no word in its text"))?;
         if hex(&text.id) != example.id {
             return Err(fail("its id is not the hash of its words"));
         }
@@ -265,7 +272,8 @@ pub fn read_rows(
         };
         Ok(Row {
             text: Reference {
-                id: from_hex(id).ok_or_else(|| format!("`{id}` is no id of 12 hexadecimal digits"))?,
+                id: from_hex(id)
+                    .ok_or_else(|| format!("`{id}` is no id of 12 hexadecimal digits"))?,
                 words: words_in(words)
                     .ok_or_else(|| format!("`{words}` is no number of words up to {MAX_WORDS}"))?,
                 chars: None,
@@ -274,11 +282,9 @@ pub fn read_rows(
                 .ok_or_else(|| format!("`{check}` is no digest of 8 hexadecimal digits"))?,
             labels: parse_labels(names, labels)?,
             sampled: sampled.to_owned(),
-            source: source
-                .parse()
-                .ok()
-                .filter(|number| *number < sources)
-                .ok_or_else(|| format!("`{source}` is no document of sources.tsv ({sources} there)"))?,
+            source: source.parse().ok().filter(|number| *number < sources).ok_or_else(|| {
+                format!("`{source}` is no document of sources.tsv ({sources} there)")
+            })?,
             heading: context(heading)?,
             lead_in: context(lead_in)?,
             previous: context(previous)?,
@@ -293,7 +299,9 @@ fn parse_labels(names: &str, set: &LabelSet) -> Result<Vec<Label>, String> {
     let mut labels: Vec<Label> = labels.collect::<Result<_, _>>()?;
     labels.sort_unstable();
     match labels.windows(2).find(|pair| pair[0].category == pair[1].category) {
-        Some(pair) => Err(format!("`{}` and `{}` together", set.format(pair[0]), set.format(pair[1]))),
+        Some(pair) => {
+            Err(format!("`{}` and `{}` together", set.format(pair[0]), set.format(pair[1])))
+        }
         None => Ok(labels),
     }
 }
@@ -358,7 +366,8 @@ mod tests {
     fn what_is_written_reads_back_and_holds_no_text() {
         let set = LabelSet::builtin();
         let mut sources = Sources::default();
-        let rows = strip(&[example("We never sell it."), example("We sell.")], "t", &mut sources).unwrap();
+        let rows =
+            strip(&[example("We never sell it."), example("We sell.")], "t", &mut sources).unwrap();
         assert_eq!(sources.list().len(), 1);
         let (mut first, mut second) = (Vec::new(), Vec::new());
         write_sources(&mut first, sources.list()).unwrap();
@@ -385,7 +394,9 @@ mod tests {
 
     #[test]
     fn sentences_that_could_not_be_found_again_are_refused() {
-        let refused = |example: Example| strip(&[example], "t", &mut Sources::default()).unwrap_err().to_string();
+        let refused = |example: Example| {
+            strip(&[example], "t", &mut Sources::default()).unwrap_err().to_string()
+        };
         let good = example("We sell.");
         assert!(refused(Example { source: None, ..good.clone() }).contains("no source"));
         assert!(refused(Example { id: "0".repeat(12), ..good.clone() }).contains("not the hash"));
@@ -396,7 +407,8 @@ mod tests {
 
     #[test]
     fn malformed_lines_are_named() {
-        let good = "aaaaaaaaaaaa\t3\t00000000\tdata-sale\trandom\t0\tbbbbbbbbbbbb:2\t\tcccccccccccc:9+300";
+        let good =
+            "aaaaaaaaaaaa\t3\t00000000\tdata-sale\trandom\t0\tbbbbbbbbbbbb:2\t\tcccccccccccc:9+300";
         let read = |text: &str| read_rows(text.as_bytes(), "r.tsv", 1, &LabelSet::builtin());
         assert_eq!(read(&format!("{ROWS_HEADER}\r\n{good}\r\n")).unwrap().len(), 1);
         for (from, to, reason) in [
@@ -411,13 +423,15 @@ mod tests {
             ("+300", "+", "no reference"),
             ("\trandom", "", "8 fields where 9"),
         ] {
-            let error = read(&format!("{ROWS_HEADER}\n{}\n", good.replacen(from, to, 1))).unwrap_err();
+            let error =
+                read(&format!("{ROWS_HEADER}\n{}\n", good.replacen(from, to, 1))).unwrap_err();
             let error = error.to_string();
             assert!(error.starts_with("r.tsv:2: ") && error.contains(reason), "{to}: {error}");
         }
         assert!(read(good).unwrap_err().to_string().starts_with("r.tsv:1: the first line"));
         assert!(read(ROWS_HEADER).unwrap_err().to_string().contains("nothing below a header"));
-        let error = read_sources(&b"collection\tcommit\tpath\na\tmain\tb\n"[..], "s.tsv").unwrap_err();
+        let error =
+            read_sources(&b"collection\tcommit\tpath\na\tmain\tb\n"[..], "s.tsv").unwrap_err();
         assert!(error.to_string().starts_with("s.tsv:2: `main` is no commit id"));
     }
 }

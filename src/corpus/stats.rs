@@ -86,8 +86,10 @@ impl Stats {
 /// A Markdown table of several files side by side: totals, strata, and a row for each category
 /// with how often it is asserted and denied.
 pub fn table(files: &[(String, Stats)], set: &LabelSet) -> String {
-    let strata: BTreeSet<&String> = files.iter().flat_map(|(_, stats)| stats.strata.keys()).collect();
-    let mut rows: Vec<Vec<String>> = vec![std::iter::once("").chain(files.iter().map(|(name, _)| name.as_str())).map(str::to_owned).collect()];
+    let strata: BTreeSet<&String> =
+        files.iter().flat_map(|(_, stats)| stats.strata.keys()).collect();
+    let names = files.iter().map(|(name, _)| name.clone());
+    let mut rows: Vec<Vec<String>> = vec![std::iter::once(String::new()).chain(names).collect()];
     let mut row = |title: &str, value: &dyn Fn(&Stats) -> String| {
         let values = files.iter().map(|(_, stats)| value(stats));
         rows.push(std::iter::once(title.to_owned()).chain(values).collect());
@@ -121,7 +123,13 @@ pub fn table(files: &[(String, Stats)], set: &LabelSet) -> String {
 fn markdown(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max().unwrap_or(0).max(3))
+        .map(|column| {
+            rows.iter()
+                .filter_map(|row| Some(row.get(column)?.chars().count()))
+                .max()
+                .unwrap_or(0)
+                .max(3)
+        })
         .collect();
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
@@ -162,7 +170,16 @@ mod tests {
         let stats = Stats::of_examples(&examples, &set);
         assert_eq!((stats.sentences, stats.without_label, stats.labels), (3, 1, 3));
         assert_eq!((stats.documents, stats.pairs), (2, 1));
-        assert_eq!((stats.asserted.as_slice(), stats.denied.as_slice()), (&[1, 0][..], &[1, 1][..]));
-        insta::assert_snapshot!(table(&[("a.jsonl".to_owned(), stats)], &set), @"");
+        assert_eq!(
+            (stats.asserted.as_slice(), stats.denied.as_slice()),
+            (&[1, 0][..], &[1, 1][..])
+        );
+        let table = table(&[("a.jsonl".to_owned(), stats)], &set);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines[0], "|                        | a.jsonl |");
+        assert_eq!(lines[1], "| ---------------------- | ------: |");
+        assert_eq!(lines[9], "| sampled: pair          |       2 |");
+        assert_eq!(lines[11], "| data-sale              |   1 / 1 |");
+        assert_eq!(lines.len(), 13);
     }
 }

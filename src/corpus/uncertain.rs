@@ -80,7 +80,12 @@ pub fn choose(candidates: &[Candidate<'_>], how: &Choosing) -> Vec<Choice> {
         let words = Words::of(candidate.text, Underscore::InWord);
         if words.len() > 0 && seen.insert(words.id(words.len())) {
             let order = mix(how.seed ^ mix(index as u64 + 1));
-            pool.push(Entry { index, order, length: words.len(), words: word_set(&words, &mut interned) });
+            pool.push(Entry {
+                index,
+                order,
+                length: words.len(),
+                words: word_set(&words, &mut interned),
+            });
         }
     }
     let mut budget = how.budget_words.unwrap_or(usize::MAX);
@@ -145,7 +150,9 @@ impl PartialOrd for Waiting {
 impl Ord for Waiting {
     fn cmp(&self, other: &Self) -> Ordering {
         let order = (self.entry.order, self.entry.index);
-        self.gain.total_cmp(&other.gain).then_with(|| order.cmp(&(other.entry.order, other.entry.index)))
+        self.gain
+            .total_cmp(&other.gain)
+            .then_with(|| order.cmp(&(other.entry.order, other.entry.index)))
     }
 }
 
@@ -250,7 +257,11 @@ mod tests {
 
     #[test]
     fn doubt_is_greatest_at_the_threshold() {
-        let settings = CategorySettings { threshold: 0.3, stance_threshold: 0.6, ..CategorySettings::default() };
+        let settings = CategorySettings {
+            threshold: 0.3,
+            stance_threshold: 0.6,
+            ..CategorySettings::default()
+        };
         let of = |category: f32, denied: f32| doubts(&[category], &[denied], &[settings])[0];
         assert!((of(0.3, 0.0) - 1.0).abs() < 1e-5);
         assert!(of(0.5, 0.0) < of(0.4, 0.0) && of(0.1, 0.0) < of(0.2, 0.0));
@@ -278,7 +289,8 @@ mod tests {
     #[test]
     fn one_weak_category_does_not_fill_the_list() {
         let texts: Vec<String> = (0..12).map(|i| format!("alpha{i} beta{i} gamma{i}")).collect();
-        let doubts: Vec<[f32; 2]> = (0..12).map(|i| if i < 10 { [0.9, 0.0] } else { [0.0, 0.6] }).collect();
+        let doubts: Vec<[f32; 2]> =
+            (0..12).map(|i| if i < 10 { [0.9, 0.0] } else { [0.0, 0.6] }).collect();
         let candidates: Vec<(&str, &[f32])> =
             texts.iter().zip(&doubts).map(|(text, doubts)| (text.as_str(), &doubts[..])).collect();
         let picked = chosen(&candidates, Choosing { count: 6, ..EVENLY });
@@ -287,9 +299,11 @@ mod tests {
 
     #[test]
     fn budget_seed_and_random_share_hold() {
-        let texts: Vec<String> = (0..40).map(|i| format!("one{i} two{i} three{i} four{i}")).collect();
+        let texts: Vec<String> =
+            (0..40).map(|i| format!("one{i} two{i} three{i} four{i}")).collect();
         let doubts = [0.5_f32];
-        let candidates: Vec<(&str, &[f32])> = texts.iter().map(|text| (text.as_str(), &doubts[..])).collect();
+        let candidates: Vec<(&str, &[f32])> =
+            texts.iter().map(|text| (text.as_str(), &doubts[..])).collect();
         let how = Choosing { count: 30, budget_words: Some(42), random_share: 0.5, seed: 7 };
         let picked = chosen(&candidates, how);
         assert_eq!(picked.len(), 10);

@@ -76,7 +76,8 @@ impl<'a> Words<'a> {
 
     /// Where the words of `range` stand in the text, from the first's start to the last's end.
     pub(super) fn place(&self, range: Range<usize>) -> Option<Range<usize>> {
-        let (first, last) = (self.spans.get(range.start)?, self.spans.get(range.end.checked_sub(1)?)?);
+        let (first, last) =
+            (self.spans.get(range.start)?, self.spans.get(range.end.checked_sub(1)?)?);
         (range.start < range.end).then(|| first.text.start..last.text.end)
     }
 

@@ -72,7 +72,11 @@ fn clauses_are_well_formed_and_their_groups_whole() {
     for (split, clause) in all_clauses() {
         assert!(ids.insert(clause.id.clone()), "{} occurs twice", clause.id);
         assert_eq!(clause.text.trim(), clause.text, "{}", clause.id);
-        assert!(["plain", "pair", "hard-negative"].contains(&clause.kind.as_str()), "{}", clause.id);
+        assert!(
+            ["plain", "pair", "hard-negative"].contains(&clause.kind.as_str()),
+            "{}",
+            clause.id
+        );
         assert_eq!(clause.kind == "pair", !clause.pair.is_empty(), "{}", clause.id);
         let home = *scenarios.entry(clause.scenario.clone()).or_insert(split);
         assert_eq!(home, split, "scenario {} is split", clause.scenario);
@@ -141,8 +145,10 @@ fn the_datasheet_states_the_figures_that_the_files_give() {
         assert!(sheet.contains(&line), "data/README.md should say: {line}");
     }
     let set = LabelSet::builtin();
-    let tables = [&SPLITS.map(|split| format!("data/clauses/{split}.jsonl"))[..], &["train", "dev"]
-        .map(|split| format!("data/standoff/{split}.tsv"))[..]];
+    let tables = [
+        &SPLITS.map(|split| format!("data/clauses/{split}.jsonl"))[..],
+        &["train", "dev"].map(|split| format!("data/standoff/{split}.tsv"))[..],
+    ];
     for files in tables {
         let counted: Vec<(String, Stats)> =
             files.iter().map(|file| (file.clone(), stats_of(file, &set))).collect();
@@ -161,7 +167,8 @@ fn stats_of(file: &str, set: &LabelSet) -> Stats {
 
 fn standoff_rows(path: &Path, set: &LabelSet) -> (Vec<Source>, Vec<standoff::Row>) {
     let open = |path: &Path| BufReader::new(File::open(path).unwrap());
-    let sources = standoff::read_sources(open(&path.with_file_name("sources.tsv")), "sources").unwrap();
+    let sources =
+        standoff::read_sources(open(&path.with_file_name("sources.tsv")), "sources").unwrap();
     let rows = standoff::read_rows(open(path), "rows", sources.len(), set).unwrap();
     (sources, rows)
 }
@@ -197,10 +204,12 @@ fn standoff_labels_are_those_of_the_real_sentences() {
     let set = LabelSet::builtin();
     let mut documents = Vec::new();
     for split in ["train", "dev"] {
-        let (sources, rows) = standoff_rows(&root().join(format!("data/standoff/{split}.tsv")), &set);
+        let (sources, rows) =
+            standoff_rows(&root().join(format!("data/standoff/{split}.tsv")), &set);
         let ids: BTreeSet<String> = rows.iter().map(standoff::Row::id).collect();
         assert_eq!(ids.len(), rows.len(), "an id occurs twice in {split}");
-        let service = |row: &standoff::Row| sources[row.source].path.split('/').next().unwrap().to_owned();
+        let service =
+            |row: &standoff::Row| sources[row.source].path.split('/').next().unwrap().to_owned();
         documents.push(rows.iter().map(service).collect::<BTreeSet<String>>());
         let Some(path) = shared(&format!("ota/{split}.jsonl")) else { continue };
         let sentences = examples::read(&path, &set).unwrap();
@@ -343,7 +352,8 @@ fn hydrate_says_what_is_missing_and_ends_with_3() {
     let rows = standoff::strip(&sentences, "test", &mut sources).unwrap();
     let folder = root.join("standoff");
     fs::create_dir(&folder).unwrap();
-    standoff::write_sources(File::create(folder.join("sources.tsv")).unwrap(), sources.list()).unwrap();
+    standoff::write_sources(File::create(folder.join("sources.tsv")).unwrap(), sources.list())
+        .unwrap();
     standoff::write_rows(File::create(folder.join("train.tsv")).unwrap(), &rows, &set).unwrap();
     let run = |archive: &Path, output: &str| {
         Command::new(env!("CARGO_BIN_EXE_fineprint"))

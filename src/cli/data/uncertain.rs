@@ -147,8 +147,9 @@ fn read(
     classifier: &Classifier,
     printer: &Printer,
 ) -> anyhow::Result<(Vec<Read>, bool)> {
-    let walk = Walk::new(WalkOptions { output: Some(args.output.clone()), ..WalkOptions::default() })
-        .map_err(anyhow::Error::msg)?;
+    let walk =
+        Walk::new(WalkOptions { output: Some(args.output.clone()), ..WalkOptions::default() })
+            .map_err(anyhow::Error::msg)?;
     let mut inputs =
         Discovery::new(args.paths.iter().cloned(), None, walk).map_err(anyhow::Error::msg)?;
     let settings = classifier.settings().resolve(classifier.labels())?;
@@ -192,7 +193,7 @@ fn read(
     )?;
     printer.end_progress();
     if sentences.is_empty() && !some_failed {
-        let first = args.paths.first().map(PathBuf::as_path).unwrap_or(Path::new("-"));
+        let first = args.paths.first().map_or(Path::new("-"), PathBuf::as_path);
         bail!("no sentence found in {}", first.display());
     }
     Ok((sentences, some_failed))
