@@ -373,7 +373,7 @@ fn hydrate_says_what_is_missing_and_ends_with_3() {
     assert_eq!(examples[0].text, sentences[0].text);
     assert_eq!(examples[0].labels, sentences[0].labels);
     for said in [
-        "lark/Larkpad/Privacy Policy.md: not found: 1 of 2 sentences, 0 of 2 headings",
+        "lark/Larkpad/Privacy Policy.md: not found: 1 of 2 sentences, 1 of 2 headings",
         "lark/Larkpad/Gone.md: no such file at commit",
         "owl/A/B.md: no git repository owl-versions or owl in ",
         "is not in the clone: fetch it; 1 sentences are missing",
