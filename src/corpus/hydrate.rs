@@ -6,7 +6,8 @@
 //! not in the visible words (their ids were made where markup had been read differently) are
 //! looked for in the document as it is written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::{Range, RangeInclusive};
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -25,6 +26,8 @@ const DOCUMENTS_AT_ONCE: usize = 64;
 const EDGE_CHARS: usize = 12;
 /// How many places of the same words are looked at for the exact text.
 const MAX_PLACES: usize = 64;
+/// How many places of a piece of context are looked at for one that is a block.
+const MAX_CONTEXT_PLACES: usize = 1_024;
 /// Most words between a sentence and the one before it (marks of list items, cut sentences).
 const WORDS_BETWEEN: usize = 4;
 /// As [`WORDS_BETWEEN`], where the sentence before was cut off.
@@ -162,7 +165,8 @@ fn in_document(
             return (vec![None; rows.len()], found);
         }
     };
-    let (visible, written) = (visible(&document), single_spaced(document.text()));
+    let (visible, blocks) = visible(&document);
+    let written = single_spaced(document.text());
     let places = Places::search(
         [
             (&visible, Underscore::InWord),
@@ -171,6 +175,7 @@ fn in_document(
             (&written, Underscore::BetweenWords),
         ],
         rows,
+        blocks,
     );
     let sentences = rows.iter().map(|row| {
         let (text, at) = places.text(row)?;
@@ -196,10 +201,18 @@ fn in_document(
     (sentences, found)
 }
 
-/// The text that a reader sees, blocks joined by a space.
-fn visible(document: &Document) -> String {
-    let blocks: Vec<&str> = document.blocks().iter().map(|block| block.text.as_str()).collect();
-    blocks.join(" ")
+/// The text that a reader sees, blocks joined by a space, and where each block begins.
+fn visible(document: &Document) -> (String, HashSet<usize>) {
+    let mut text = String::with_capacity(document.text().len());
+    let mut begins = HashSet::new();
+    for block in document.blocks() {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        begins.insert(text.len());
+        text.push_str(&block.text);
+    }
+    (text, begins)
 }
 
 fn single_spaced(text: &str) -> String {
@@ -217,18 +230,20 @@ struct Place {
 #[derive(Debug)]
 struct Places<'a> {
     readings: Vec<Words<'a>>,
+    /// Where blocks begin in the text of the first two readings.
+    blocks: HashSet<usize>,
     found: HashMap<Wanted, (usize, Vec<usize>)>,
 }
 
 impl<'a> Places<'a> {
     /// Looks for the rows' sentences and context in each reading of a document in turn, for as
     /// long as something is missing.
-    fn search(readings: [(&'a str, Underscore); 4], rows: &[&Row]) -> Self {
+    fn search(readings: [(&'a str, Underscore); 4], rows: &[&Row], blocks: HashSet<usize>) -> Self {
         let references = rows
             .iter()
             .flat_map(|row| std::iter::once(&row.text).chain(row.context().into_iter().flatten()));
         let mut missing: Vec<Wanted> = references.map(Reference::wanted).collect();
-        let mut places = Self { readings: Vec::new(), found: HashMap::new() };
+        let mut places = Self { readings: Vec::new(), blocks, found: HashMap::new() };
         for (number, (text, underscore)) in readings.into_iter().enumerate() {
             let words = Words::of(text, underscore);
             let found = find(&words, missing.iter().copied());
@@ -258,7 +273,8 @@ impl<'a> Places<'a> {
             }
         }
         let start = *after_previous.first()?;
-        Some((plain(words, start, count)?.to_owned(), place(start)))
+        let text = words.text.get(plain(words, start, count)?)?;
+        Some((text.to_owned(), place(start)))
     }
 
     /// Whether the row's previous sentence ends right before `at`.
@@ -272,7 +288,8 @@ impl<'a> Places<'a> {
         *reading == at.reading && end.is_some_and(|end| at.word - end <= between)
     }
 
-    /// A piece of context: where it stands last before the sentence, else first.
+    /// A piece of context: where it stands last before the sentence, as a block of its own if it
+    /// does so anywhere before it, else where it stands first.
     fn context(&self, reference: &Reference, sentence: Place) -> Option<String> {
         let (reading, starts) = self.found.get(&reference.wanted())?;
         let words = self.readings.get(*reading)?;
@@ -281,11 +298,30 @@ impl<'a> Places<'a> {
         } else {
             0
         };
-        let start = *starts.get(before.saturating_sub(1))?;
-        let whole = plain(words, start, reference.wanted().words)?;
-        let Some(chars) = reference.chars() else { return Some(whole.to_owned()) };
-        let from = whole.as_ptr() as usize - words.text.as_ptr() as usize;
-        Some(words.text.get(from..)?.chars().take(chars).collect())
+        let count = reference.wanted().words;
+        let mut nearest_first = starts.iter().take(before).rev().take(MAX_CONTEXT_PLACES);
+        let block = nearest_first.find(|&&start| self.is_block(*reading, words, start, count));
+        let start = *block.or_else(|| starts.get(before.saturating_sub(1)))?;
+        let place = plain(words, start, count)?;
+        let Some(chars) = reference.chars() else {
+            return words.text.get(place).map(str::to_owned);
+        };
+        Some(words.text.get(place.start..)?.chars().take(chars).collect())
+    }
+
+    /// Whether the words, with the marks around them, are all of a block.
+    fn is_block(&self, reading: usize, words: &Words<'_>, start: usize, count: usize) -> bool {
+        let previous = start.checked_sub(1).and_then(|last| words.place(last..start));
+        let (Some(own), from) = (words.place(start..start + count), previous.map_or(0, |p| p.end))
+        else {
+            return false;
+        };
+        let next = words.place(start + count..start + count + 1);
+        let to = next.map_or(words.text.len() + 1, |next| next.start);
+        let begins =
+            |mut range: RangeInclusive<usize>| range.any(|offset| self.blocks.contains(&offset));
+        let ends = to > words.text.len() || begins(own.end + 1..=to);
+        reading < 2 && begins(from..=own.start) && ends
     }
 }
 
@@ -311,8 +347,8 @@ fn exact<'a>(
     edges.filter_map(|edge| words.text.get(edge)).find(|text| is_exact(text))
 }
 
-/// The words with the opening marks before and the closing marks after them.
-fn plain<'a>(words: &Words<'a>, start: usize, count: usize) -> Option<&'a str> {
+/// Where the words stand with the opening marks before and the closing marks after them.
+fn plain(words: &Words<'_>, start: usize, count: usize) -> Option<Range<usize>> {
     const OPENING: &str = "([{“‘\"'«#@$€£<¿¡";
     const CLOSING: &str = ".,;:!?)]}”’\"'»…%>";
     let place = words.place(start..start + count)?;
@@ -321,7 +357,7 @@ fn plain<'a>(words: &Words<'a>, start: usize, count: usize) -> Option<&'a str> {
     let closing = after.chars().take(EDGE_CHARS).take_while(|c| CLOSING.contains(*c));
     let from = place.start - opening.map(char::len_utf8).sum::<usize>();
     let to = place.end + closing.map(char::len_utf8).sum::<usize>();
-    words.text.get(from..to)
+    Some(from..to)
 }
 
 #[cfg(test)]
@@ -414,6 +450,15 @@ mod tests {
         let (rebuilt, found) = rebuild(markdown, &[example("We share it!!", "It is so.", "")]);
         assert_eq!(rebuilt[0].as_ref().unwrap().text, "WE SHARE IT.");
         assert_eq!((found.sentences_found, found.exact), (1, 0));
+    }
+
+    #[test]
+    fn a_heading_is_rather_a_block_than_words_in_a_sentence() {
+        let markdown = "# YOUR DATA\n\nWe mind your data.\n\nWe sell it.\n";
+        let (rebuilt, _) = rebuild(markdown, &[example("We sell it.", "We mind your data.", "")]);
+        let rebuilt = rebuilt[0].as_ref().unwrap();
+        assert_eq!(rebuilt.heading, "YOUR DATA");
+        assert_eq!(rebuilt.previous, "We mind your data.");
     }
 
     #[test]

@@ -12,11 +12,13 @@
 
 mod classify;
 mod cli;
+mod corpus;
 mod document;
 mod eval;
 mod hub;
 mod licenses;
 mod parity;
 mod segment;
+mod shipped;
 mod support;
 mod tidy;
