@@ -64,8 +64,14 @@ pub enum Command {
     Classify(Box<ClassifyArgs>),
     /// Print the categories: definitions and their places in other vocabularies.
     Labels(LabelsArgs),
+    /// Fine-tune a model on labelled sentences.
+    Train(Box<super::train::TrainArgs>),
     /// Rebuild, count, compare and extend labelled data.
     Data(super::data::DataArgs),
+    /// Measure a model on labelled sentences.
+    Eval(Box<super::eval::EvalArgs>),
+    /// Fit a model's probabilities and thresholds on labelled sentences.
+    Calibrate(super::calibrate::CalibrateArgs),
     /// Write a model as a plain Hugging Face folder.
     Export(ExportArgs),
     /// Print the licences of code, weights and data.

@@ -276,15 +276,20 @@ impl Model {
 
     fn table(&self) -> String {
         let mut table = String::from(
-            "| category | temperature | threshold | stance temperature | stance threshold |\n\
-             |---|---|---|---|---|\n",
+            "| category | offset | temperature | threshold | stance offset | stance temperature | \
+             stance threshold |\n|---|---|---|---|---|---|---|\n",
         );
         for name in self.labels.names() {
             let c = self.settings.categories.get(name).copied().unwrap_or_default();
             let _ = writeln!(
                 table,
-                "| `{name}` | {} | {} | {} | {} |",
-                c.temperature, c.threshold, c.stance_temperature, c.stance_threshold
+                "| `{name}` | {} | {} | {} | {} | {} | {} |",
+                c.offset,
+                c.temperature,
+                c.threshold,
+                c.stance_offset,
+                c.stance_temperature,
+                c.stance_threshold
             );
         }
         table.trim_end().to_owned()
@@ -303,13 +308,13 @@ struct Dense {
 
 const WITH_STANCE: &str = "For each category there are two logits: that the sentence is about it, and, \
 named `!category`,\nthat it denies it, given that it is about it. Both are read through sigmoids:\n\n\
-```\nP(category)          = sigmoid(logit[category] / temperature)\n\
-P(denied | category) = sigmoid(logit[!category] / stance_temperature)\n```\n\n\
+```\nP(category)          = sigmoid((logit[category] + offset) / temperature)\n\
+P(denied | category) = sigmoid((logit[!category] + stance_offset) / stance_temperature)\n```\n\n\
 A sentence says something about a category when P(category) reaches the threshold; it denies it \
 when\nP(denied | category) reaches the stance threshold, else it asserts it.";
 
 const WITHOUT_STANCE: &str = "For each category there is one logit, read through a sigmoid: P(category) \
-= sigmoid(logit /\ntemperature). A sentence is about the category when that reaches the threshold.";
+= sigmoid((logit +\noffset) / temperature). A sentence is about the category when that reaches the threshold.";
 
 const EMBEDDED: &str = "Apache-2.0. The encoder is sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), \
 trained further by\nthe fineprint developers on labelled sentences recorded by Open Terms Archive \

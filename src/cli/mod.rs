@@ -5,13 +5,16 @@
 //! program, not the library: its items may change in any version.
 
 pub mod args;
+pub mod calibrate;
 mod classify;
 pub mod data;
+pub mod eval;
 pub mod exit;
 mod export;
 mod labels;
 mod licenses;
 pub mod printer;
+pub mod train;
 
 use std::ffi::OsString;
 use std::io;
@@ -53,7 +56,10 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Classify(args) => classify::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
         Command::Export(args) => export::run(args, printer),
+        Command::Train(args) => train::run(args, printer),
         Command::Data(args) => data::run(args, printer),
+        Command::Eval(args) => eval::run(args, printer),
+        Command::Calibrate(args) => calibrate::run(args, printer),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod bootstrap;
 pub mod calibration;
 pub mod examples;
 pub mod metrics;
+pub mod model;
 pub mod predictions;
 pub mod ranking;
 pub mod report;

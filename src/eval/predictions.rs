@@ -114,6 +114,47 @@ pub fn write(
     writer.flush()
 }
 
+/// The label set that a file of predictions speaks of, by its first line.
+///
+/// fineprint's own set where the names are its names, else the names in alphabetical order.
+///
+/// # Errors
+/// As [`StoredPredictions::read`]; [`EvalError::File`] when there is no line.
+pub fn label_set(path: &std::path::Path) -> Result<LabelSet, EvalError> {
+    let io = |source| EvalError::Io { path: path.to_owned(), source };
+    let file = path.display().to_string();
+    let reader = std::io::BufReader::new(std::fs::File::open(path).map_err(io)?);
+    let mut first: Option<Row> = None;
+    for_each_line(reader, &file, |_, text| {
+        if first.is_none() {
+            first = Some(serde_json::from_str(text).map_err(|error| describe(&error))?);
+        }
+        Ok(())
+    })?;
+    let row = first.ok_or_else(|| EvalError::file(&file, "no prediction in this file"))?;
+    let names: Vec<&str> = row.categories.keys().map(String::as_str).collect();
+    let has_stance = !row.denied.is_empty();
+    let own = LabelSet::builtin();
+    let is_own = has_stance
+        && names.len() == own.len()
+        && names.iter().all(|name| own.category(name).is_ok());
+    if is_own {
+        return Ok(own);
+    }
+    LabelSet::new(&names, has_stance).map_err(|e| EvalError::file(&file, e.to_string()))
+}
+
+/// A table as predictions again, for instance after cross-fitting.
+pub fn from_outcomes(outcomes: &Outcomes, labels: &LabelSet) -> Vec<Prediction> {
+    let rows = 0..outcomes.rows();
+    rows.map(|row| Prediction {
+        category: outcomes.category(row).to_vec(),
+        denied: if labels.has_stance() { outcomes.denied(row).to_vec() } else { Vec::new() },
+        labels: outcomes.decided_labels(row),
+    })
+    .collect()
+}
+
 /// Predictions read from a file, matched to examples by `id`.
 ///
 /// Where an id occurs several times among the examples, its lines are taken in their order.

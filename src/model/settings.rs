@@ -35,6 +35,9 @@ pub struct CategorySettings {
     /// The stance is denied when P(denied | category) reaches this.
     #[serde(default = "half")]
     pub stance_threshold: f32,
+    /// From where to where P(category) is so near the threshold that a person should decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<[f32; 2]>,
 }
 
 fn one() -> f32 {
@@ -53,6 +56,7 @@ impl Default for CategorySettings {
             stance_offset: 0.0,
             stance_temperature: 1.0,
             stance_threshold: 0.5,
+            review: None,
         }
     }
 }
@@ -145,6 +149,9 @@ impl Settings {
             if !(0.0..=1.0).contains(&c.threshold) || !(0.0..=1.0).contains(&c.stance_threshold) {
                 return fail(format!("thresholds of `{name}` must lie between 0 and 1"));
             }
+            if c.review.is_some_and(|[low, high]| !(0.0 <= low && low <= high && high <= 1.0)) {
+                return fail(format!("`review` of `{name}` must be [low, high] between 0 and 1"));
+            }
         }
         Ok(settings)
     }
@@ -180,12 +187,20 @@ mod tests {
         let mut settings = Settings::default();
         settings.categories.insert(
             "ai-training".into(),
-            CategorySettings { temperature: 1.5, threshold: 0.25, ..Default::default() },
+            CategorySettings {
+                temperature: 1.5,
+                threshold: 0.25,
+                offset: -0.5,
+                review: Some([0.2, 0.3]),
+                ..Default::default()
+            },
         );
         assert_eq!(Settings::from_json(settings.to_json().as_bytes()).unwrap(), settings);
         let resolved = settings.resolve(&LabelSet::builtin()).unwrap();
         assert_eq!(resolved.len(), 21);
         assert!((resolved[4].temperature - 1.5).abs() < 1e-6);
+        assert!((resolved[4].category_probability(2.0) - 0.731_058_6).abs() < 1e-6);
+        assert!((resolved[4].denied_probability(0.0) - 0.5).abs() < 1e-6);
     }
 
     #[test]
@@ -196,6 +211,8 @@ mod tests {
             r#"{"max_tokens": 64, "max_context_tokens": 60}"#,
             r#"{"categories": {"x": {"temperature": 0}}}"#,
             r#"{"categories": {"x": {"threshold": 1.5}}}"#,
+            r#"{"categories": {"x": {"offset": 1e39}}}"#,
+            r#"{"categories": {"x": {"review": [0.6, 0.4]}}}"#,
             r#"{"colour": "red"}"#,
             "[]",
         ] {

@@ -23,7 +23,7 @@ pub struct LossOptions {
 
 impl Default for LossOptions {
     fn default() -> Self {
-        Self { positive_cap: 4.0, denied_cap: 4.0, stance_weight: 1.0, focus: 0.0 }
+        Self { positive_cap: 4.0, denied_cap: 4.0, stance_weight: 2.0, focus: 0.0 }
     }
 }
 

@@ -85,9 +85,6 @@ pub struct Optimisation {
     pub max_norm: f64,
     /// Dropout; `None` takes the configuration's.
     pub dropout: Option<f64>,
-    /// Decay of a moving average of the weights, which is then what is evaluated and kept; 0 for
-    /// none.
-    pub average: f64,
 }
 
 impl Default for Optimisation {
@@ -100,9 +97,8 @@ impl Default for Optimisation {
             layer_decay: 1.0,
             warmup: 0.06,
             weight_decay: 0.01,
-            max_norm: 5.0,
+            max_norm: 20.0,
             dropout: None,
-            average: 0.0,
         }
     }
 }
@@ -189,9 +185,6 @@ impl TrainOptions {
         }
         if o.dropout.is_some_and(|p| !(0.0..0.9).contains(&p)) {
             return fail("--dropout must lie between 0 and 0.9");
-        }
-        if !(0.0..1.0).contains(&o.average) {
-            return fail("--average must lie between 0 and 1 (excluded)");
         }
         if !is_rate(self.soft_weight) {
             return fail("--soft-weight must lie between 0 and 1");

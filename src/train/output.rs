@@ -76,6 +76,7 @@ pub(super) fn settings(options: &TrainOptions, labels: &LabelSet, rule: Option<&
                 stance_offset: stance.offset,
                 stance_temperature: stance.temperature,
                 stance_threshold: decision.stance_threshold,
+                review: None,
             };
             settings.categories.insert(name.to_owned(), category);
         }
