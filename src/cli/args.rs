@@ -66,6 +66,8 @@ pub enum Command {
     Labels(LabelsArgs),
     /// Fine-tune a model on labelled sentences.
     Train(Box<super::train::TrainArgs>),
+    /// Go on training an encoder on sentences without labels.
+    Pretrain(Box<super::pretrain::PretrainArgs>),
     /// Rebuild, count, compare and extend labelled data.
     Data(super::data::DataArgs),
     /// Measure a model on labelled sentences.

@@ -13,8 +13,10 @@ pub mod exit;
 mod export;
 mod labels;
 mod licenses;
+pub mod pretrain;
 pub mod printer;
 pub mod train;
+pub mod training;
 
 use std::ffi::OsString;
 use std::io;
@@ -57,6 +59,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Licenses(args) => licenses::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),
+        Command::Pretrain(args) => pretrain::run(args, printer),
         Command::Data(args) => data::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
         Command::Calibrate(args) => calibrate::run(args, printer),

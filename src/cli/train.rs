@@ -4,17 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use indicatif::ProgressBar;
 
 use super::exit::Exit;
 use super::printer::Printer;
-use crate::encode::Context;
-use crate::eval::examples;
+use super::training::{OptimisationArgs, ReadingArgs, RunArgs, Shown};
+use crate::batch::AtomicFile;
+use crate::classify::{self, Classifier};
+use crate::eval::{Predictor, examples, predictions};
 use crate::model::{ModelFiles, ModelSource};
 use crate::train::loss::LossOptions;
-use crate::train::{
-    Evaluation, LayerChoice, Observer, Optimisation, Progress, TrainOptions, train,
-};
+use crate::train::{TrainOptions, data, train};
 
 /// Arguments of `fineprint train`.
 #[derive(Debug, Clone, Args)]
@@ -38,54 +37,18 @@ pub struct TrainArgs {
     /// With --labels: the label set has no denied stance.
     #[arg(long)]
     pub no_stance: bool,
-    /// Go on from the folder's checkpoint, if there is one.
-    #[arg(long)]
-    pub resume: bool,
     /// Train the head alone; the encoder stays as it is. Fast.
     #[arg(long, help_heading = "Model")]
     pub freeze: bool,
-    /// Keep this many layers, spread evenly, or the listed ones (0,2,5).
-    #[arg(long, value_name = "N", help_heading = "Model")]
-    pub layers: Option<LayerChoice>,
-    /// What is read before the sentence: none, lead-in, lead-in-or-heading, heading-and-lead-in.
-    #[arg(long, value_name = "CONTEXT", value_parser = context, default_value = "lead-in-or-heading", help_heading = "Model")]
-    pub context: Context,
-    /// Longest input in tokens.
-    #[arg(long, value_name = "N", default_value_t = 256, help_heading = "Model")]
-    pub max_tokens: usize,
-    /// Longest context in tokens.
-    #[arg(long, value_name = "N", default_value_t = 48, help_heading = "Model")]
-    pub max_context_tokens: usize,
     /// The language of the sentences, as ISO 639-1; empty for any.
     #[arg(long, value_name = "CODE", default_value = "en", help_heading = "Model")]
     pub language: String,
-    /// Passes over the data.
-    #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Optimisation")]
-    pub epochs: usize,
-    /// Sentences a step.
-    #[arg(long, value_name = "N", default_value_t = 16, help_heading = "Optimisation")]
-    pub batch_size: usize,
-    /// Peak learning rate of the encoder.
-    #[arg(long, value_name = "RATE", default_value_t = 1e-4, help_heading = "Optimisation")]
-    pub lr: f64,
-    /// Peak learning rate of the head.
-    #[arg(long, value_name = "RATE", default_value_t = 1e-3, help_heading = "Optimisation")]
-    pub head_lr: f64,
-    /// Factor on the rate for each layer further from the head.
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, help_heading = "Optimisation")]
-    pub layer_decay: f64,
-    /// Share of the steps over which the rate rises.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.06, help_heading = "Optimisation")]
-    pub warmup: f64,
-    /// Decoupled weight decay of matrices.
-    #[arg(long, value_name = "RATE", default_value_t = 0.01, help_heading = "Optimisation")]
-    pub weight_decay: f64,
-    /// Longest gradient; longer ones are scaled down. 0 for no limit.
-    #[arg(long, value_name = "LENGTH", default_value_t = 20.0, help_heading = "Optimisation")]
-    pub max_norm: f64,
-    /// Dropout, instead of the configuration's.
-    #[arg(long, value_name = "P", help_heading = "Optimisation")]
-    pub dropout: Option<f64>,
+    /// How the sentences are read.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    /// How the optimiser moves.
+    #[command(flatten)]
+    pub optimisation: OptimisationArgs,
     /// Cap of the weight of a rare category's positives.
     #[arg(long, value_name = "WEIGHT", default_value_t = 4.0, help_heading = "Loss")]
     pub positive_cap: f64,
@@ -98,33 +61,25 @@ pub struct TrainArgs {
     /// Asymmetric focusing on hard negatives; 0 for plain cross-entropy.
     #[arg(long, value_name = "GAMMA", default_value_t = 0.0, help_heading = "Loss")]
     pub focus: f64,
+    /// Models whose mean probabilities this one learns from too, separated by commas.
+    #[arg(long, value_name = "MODEL,…", value_delimiter = ',', help_heading = "Distillation")]
+    pub teacher: Vec<ModelSource>,
     /// Predictions by sentence id (as `fineprint eval --predictions` writes them) whose mean the
     /// model learns from too; may be given again for several teachers.
     #[arg(long, value_name = "FILE", help_heading = "Distillation")]
     pub soft_targets: Vec<PathBuf>,
-    /// Sentences to learn from soft targets alone (labels are empty).
+    /// Sentences to learn from soft targets alone; labels in them are not looked at.
     #[arg(long, value_name = "FILE", help_heading = "Distillation")]
     pub unlabelled: Vec<PathBuf>,
     /// Weight of soft targets against labels.
     #[arg(long, value_name = "SHARE", default_value_t = 0.5, help_heading = "Distillation")]
     pub soft_weight: f64,
-    /// Seed of all random choices.
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
-    pub seed: u64,
-    /// Threads; 0 for all cores. A run repeats bit for bit on one number of them.
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Run")]
-    pub threads: usize,
     /// Stop after this many epochs without a better macro-F1; 0 to go on.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Run")]
     pub patience: usize,
-    /// Steps between checkpoints; 0 for one an epoch.
-    #[arg(long, value_name = "N", default_value_t = 400, help_heading = "Run")]
-    pub checkpoint_every: u64,
-}
-
-fn context(name: &str) -> Result<Context, String> {
-    serde_json::from_value(serde_json::Value::String(name.to_owned()))
-        .map_err(|_| "use none, lead-in, lead-in-or-heading or heading-and-lead-in".to_owned())
+    /// How the run is seeded and saved.
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
 impl TrainArgs {
@@ -156,23 +111,13 @@ impl TrainArgs {
             labels,
             has_stance,
             out: self.out.clone(),
-            layers: self.layers.clone().unwrap_or(LayerChoice::All),
+            layers: self.reading.layers(),
             freeze: self.freeze,
-            context: self.context,
-            max_tokens: self.max_tokens,
-            max_context_tokens: self.max_context_tokens,
+            context: self.reading.context,
+            max_tokens: self.reading.max_tokens,
+            max_context_tokens: self.reading.max_context_tokens,
             language: self.language.clone(),
-            optimisation: Optimisation {
-                epochs: self.epochs,
-                batch_size: self.batch_size,
-                lr: self.lr,
-                head_lr: self.head_lr,
-                layer_decay: self.layer_decay,
-                warmup: self.warmup,
-                weight_decay: self.weight_decay,
-                max_norm: self.max_norm,
-                dropout: self.dropout,
-            },
+            optimisation: self.optimisation.options(),
             loss: LossOptions {
                 positive_cap: self.positive_cap,
                 denied_cap: self.denied_cap,
@@ -182,66 +127,70 @@ impl TrainArgs {
             soft_targets: self.soft_targets.clone(),
             unlabelled: self.unlabelled.clone(),
             soft_weight: self.soft_weight,
-            seed: self.seed,
-            threads: self.threads,
+            seed: self.run.seed,
+            threads: self.run.threads,
             patience: self.patience,
-            checkpoint_every: self.checkpoint_every,
+            checkpoint_every: self.run.checkpoint_every,
         })
+    }
+}
+
+impl TrainArgs {
+    /// Where each teacher's predictions are kept, for the run and for its resumption.
+    fn teacher_files(&self) -> Vec<PathBuf> {
+        (1..=self.teacher.len()).map(|n| self.out.join(format!("teacher-{n}.jsonl"))).collect()
+    }
+
+    /// Writes every teacher's predictions for all sentences of the run that are not there yet.
+    fn ask_teachers(&self, options: &TrainOptions, printer: &Printer) -> anyhow::Result<()> {
+        if self.teacher.is_empty() {
+            return Ok(());
+        }
+        let labels = options.label_set()?;
+        let mut sentences = data::read_all(&options.train, &labels)?;
+        for file in &options.unlabelled {
+            sentences.extend(examples::read_texts(file)?);
+        }
+        std::fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot make {}", self.out.display()))?;
+        for (source, path) in self.teacher.iter().zip(self.teacher_files()) {
+            if self.run.resume && path.exists() {
+                continue;
+            }
+            printer.note(format_args!("asking {source} about {} sentences", sentences.len()));
+            let threads = self.run.threads;
+            let teacher =
+                Classifier::load(source, &classify::Options { threads, ..Default::default() })?;
+            if teacher.labels() != &labels {
+                bail!("{source} has other labels than the run: a teacher must know the same ones");
+            }
+            let predictions = teacher.predict(&sentences)?;
+            let fail = || format!("cannot write {}", path.display());
+            let mut file = AtomicFile::create(&path).with_context(fail)?;
+            let buffer = std::io::BufWriter::new(&mut file);
+            predictions::write(buffer, &sentences, &predictions, &labels).with_context(fail)?;
+            file.commit().with_context(fail)?;
+        }
+        Ok(())
     }
 }
 
 /// Runs the verb.
 pub(super) fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
-    let options = args.options()?;
+    let mut options = args.options()?;
+    options.soft_targets.extend(args.teacher_files());
     options.check()?;
-    if args.out.join("model.safetensors").exists() && !args.resume {
+    if args.out.join("model.safetensors").exists() && !args.run.resume {
         bail!(
             "{} has a model already: give another --out, or --resume to go on with its run",
             args.out.display()
         );
     }
     let files = ModelFiles::read(&args.init)?;
-    let template = "{bar:24} {pos}/{len} steps, {msg}";
-    let bar = printer.start_progress(Some(0), template);
-    let outcome = train(&files, &options, args.resume, &mut Shown { printer, bar })?;
+    args.ask_teachers(&options, printer)?;
+    let outcome = train(&files, &options, args.run.resume, &mut Shown::new(printer))?;
     printer.end_progress();
     let seconds = outcome.manifest.seconds;
     printer.note(format_args!("{} is ready after {seconds:.0} s", args.out.display()));
     Ok(Exit::Done)
-}
-
-/// Shows a run on standard error.
-struct Shown<'a> {
-    printer: &'a Printer,
-    bar: ProgressBar,
-}
-
-impl Observer for Shown<'_> {
-    fn step(&mut self, progress: &Progress) {
-        self.bar.set_length(progress.steps);
-        self.bar.set_position(progress.step);
-        self.bar.set_message(format!(
-            "loss {:.3}, {:.0} tokens/s, {} left",
-            progress.loss,
-            progress.tokens_per_second,
-            indicatif::HumanDuration(progress.remaining)
-        ));
-    }
-
-    fn evaluated(&mut self, e: &Evaluation, best: bool) {
-        self.printer.note(format_args!(
-            "epoch {}: loss {:.3}; dev micro-F1 {:.3}, macro-F1 {:.3}, with stance {:.3}, opposite {:.1}%{}",
-            e.epoch,
-            e.loss,
-            e.micro_f1,
-            e.macro_f1,
-            e.label_f1,
-            100.0 * e.opposite,
-            if best { ", kept" } else { "" }
-        ));
-    }
-
-    fn note(&mut self, text: &str) {
-        self.printer.note(text);
-    }
 }

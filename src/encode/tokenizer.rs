@@ -218,6 +218,12 @@ impl Tokenizer {
         self.inner.to_string(false).map_err(|e| TokenizerError::Invalid(e.to_string()))
     }
 
+    /// Whether the layout of a sequence puts this id around its segments.
+    pub fn is_layout(&self, id: u32) -> bool {
+        let parts = [&self.single, &self.pair].map(|t| [&t.before, &t.between, &t.after]);
+        parts.iter().flatten().any(|part| part.ids.contains(&id))
+    }
+
     /// The id of a special or ordinary token.
     pub fn token_id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)

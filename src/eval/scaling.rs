@@ -1,13 +1,13 @@
 //! Scaling: what must be done to log-odds for probabilities to mean what they say.
 //!
 //! Platt's scaling (1999), log-odds plus an offset divided by a temperature; the offset undoes a
-//! loss that weighed rare labels more. Found by minimising the negative log-likelihood over the cells
-//! in question, as [`calibration`](super::calibration) has them: over all cells the clear zeros,
-//! nineteen of twenty, would decide. A category's own values are held near those of all categories together by normal priors,
-//! since a rare category's few positives would send them anywhere.
+//! loss that weighed rare labels more. Found by minimising the negative log-likelihood over all
+//! cells: leaving out the clear zeros while keeping the gold labels among them would teach that a
+//! low probability means more than it does. A category's own values are held near those of all
+//! categories together by normal priors, since a rare category's few positives would send them
+//! anywhere.
 
 use super::Outcomes;
-use super::calibration::MIN_PROBABILITY;
 use super::lbfgs::{self, Stop};
 use super::threshold::log_odds;
 use crate::label::Stance;
@@ -91,8 +91,7 @@ pub fn fit(outcomes: &Outcomes, rows: &[usize], freedom: Freedom) -> Scalings {
         let cells = rows
             .iter()
             .map(|&row| (outcomes.category(row)[column], outcomes.gold(row)[column].is_some()));
-        let in_question = cells.filter(|(p, truth)| *truth || *p >= MIN_PROBABILITY);
-        in_question.map(|(p, truth)| (log_odds(p), truth)).collect()
+        cells.map(|(p, truth)| (log_odds(p), truth)).collect()
     };
     let by_category: Vec<Vec<(f64, bool)>> = (0..columns).map(cells).collect();
     let all: Vec<(f64, bool)> = by_category.iter().flatten().copied().collect();
@@ -198,6 +197,23 @@ mod tests {
             let ece = |table: &Outcomes| calibration::of_categories(table).ece.unwrap();
             assert!(ece(&cooled) < 0.02 && ece(&table) > 0.1, "{} {}", ece(&cooled), ece(&table));
         }
+    }
+
+    /// Most cells are clear zeros, a few of which are gold: the scores are right as they are.
+    #[test]
+    fn calibrated_scores_stay_as_they_are() {
+        let mut table = Outcomes::new(1);
+        for i in 0..20_000_usize {
+            let p = ((i % 1000) as f32 + 0.5).powi(4) / 1e12;
+            // A low-discrepancy sequence over the twenty cells of each probability.
+            let truth = ((i / 1000) as f32 * 0.618_034 + (i % 1000) as f32 * 0.37).fract() < p;
+            let gold = [Label { category: 0, stance: Stance::Asserted }];
+            table.push(if truth { &gold } else { &[] }, &[p], &[0.1]);
+        }
+        let rows: Vec<usize> = (0..20_000).collect();
+        let fitted = fit(&table, &rows, Freedom::default()).category[0];
+        assert!((fitted.temperature - 1.0).abs() < 0.05, "{fitted:?}");
+        assert!(fitted.offset.abs() < 0.1, "{fitted:?}");
     }
 
     #[test]

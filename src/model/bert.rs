@@ -140,6 +140,11 @@ impl BertEncoder {
         &self.config
     }
 
+    /// The word embeddings, [vocabulary, hidden]; the clone shares their storage.
+    pub fn word_embeddings(&self) -> Tensor {
+        self.embedding.word.clone()
+    }
+
     /// The device that the weights live on.
     pub fn device(&self) -> &Device {
         self.embedding.word.device()

@@ -278,6 +278,11 @@ impl ModelConfig {
                 names.iter().enumerate().map(|(i, n)| (n.clone(), i.into())).collect();
             map.insert("id2label".into(), id2label.into());
             map.insert("label2id".into(), label2id.into());
+        } else {
+            map.insert("architectures".into(), vec!["BertModel"].into());
+            for head in ["classifier_pooling", "problem_type", "id2label", "label2id"] {
+                map.remove(head);
+            }
         }
         let mut text = serde_json::to_string_pretty(&Value::Object(map)).unwrap_or_default();
         text.push('\n');

@@ -33,7 +33,10 @@ pub struct Position {
     pub seen: usize,
     /// Evaluations so far.
     pub history: Vec<Evaluation>,
-    /// Which of them wrote the model.
+    /// Of pre-training, an epoch each: loss in training and on held-out sentences.
+    #[serde(default)]
+    pub losses: Vec<[f64; 2]>,
+    /// Which evaluation wrote the model.
     pub best: Option<usize>,
     /// Seconds that the run took so far.
     pub seconds: f64,

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::TrainError;
 use super::loss::Target;
-use super::{TrainError, TrainOptions};
-use crate::encode::{Encoded, Input, Tokenizer};
+use crate::encode::{Context, Encoded, Tokenizer};
 use crate::eval::predictions::{Prediction, StoredPredictions};
 use crate::eval::{Example, Predictor, examples};
 use crate::label::{LabelSet, Stance};
@@ -43,13 +43,11 @@ impl Prepared {
         teacher: Option<&[Prediction]>,
         weight: f64,
         labels: &LabelSet,
+        context: Context,
         tokenizer: &Tokenizer,
-        options: &TrainOptions,
     ) -> Result<(), TrainError> {
         for (i, example) in examples.iter().enumerate() {
-            let input =
-                Input { text: &example.text, lead_in: &example.lead_in, heading: &example.heading };
-            let windows = tokenizer.encode(&example.text, &options.context.compose(&input))?;
+            let windows = tokenizer.encode(&example.text, &context.compose(&example.input()))?;
             self.cut += usize::from(windows.windows.len() > 1);
             self.sequences.extend(windows.windows.into_iter().take(1));
             let start = self.targets.len();

@@ -11,15 +11,18 @@
 
 pub mod checkpoint;
 pub mod data;
+mod epochs;
 mod error;
 pub mod loss;
 pub mod optimizer;
 mod options;
 mod output;
+mod pretrain;
 mod step;
 mod trainer;
 
 pub use error::TrainError;
 pub use options::{LayerChoice, Optimisation, TrainOptions};
 pub use output::Manifest;
+pub use pretrain::{PretrainManifest, PretrainOptions, pretrain};
 pub use trainer::{Evaluation, Observer, Outcome, Progress, Silent, train};

@@ -56,6 +56,26 @@ impl Gradient {
         Self::Rows { rows, values }
     }
 
+    /// A sparse gradient as a whole table of `dims`; a dense one as it is.
+    ///
+    /// # Errors
+    /// When a row is outside the table.
+    pub fn into_dense(self, dims: (usize, usize)) -> CandleResult<Vec<Tensor>> {
+        let (rows, values) = match self {
+            Self::Dense(parts) => return Ok(parts),
+            Self::Rows { rows, values } => (rows, values),
+        };
+        let mut table = vec![0f32; dims.0 * dims.1];
+        for (&row, grad) in rows.iter().zip(values.chunks_exact(dims.1.max(1))) {
+            let start = row as usize * dims.1;
+            match table.get_mut(start..start + dims.1) {
+                Some(slot) => slot.copy_from_slice(grad),
+                None => bail!("gradient of row {row} of a table of {}", dims.0),
+            }
+        }
+        Ok(vec![Tensor::from_vec(table, dims, &candle_core::Device::Cpu)?])
+    }
+
     /// Sum of squares.
     fn square(&self) -> Result<f64, TrainError> {
         let sum = |values: &[f32]| {

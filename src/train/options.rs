@@ -103,6 +103,37 @@ impl Default for Optimisation {
     }
 }
 
+impl Optimisation {
+    /// Checks ranges.
+    ///
+    /// # Errors
+    /// [`TrainError::Options`] naming the option.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let o = self;
+        let fail = |text: &str| Err(TrainError::Options(text.to_owned()));
+        let is_rate = |x: f64| x.is_finite() && (0.0..=1.0).contains(&x);
+        if o.epochs == 0 || o.batch_size == 0 {
+            return fail("--epochs and --batch-size must be above 0");
+        }
+        if !is_rate(o.lr) || !is_rate(o.head_lr) {
+            return fail("--lr and --head-lr must lie between 0 and 1");
+        }
+        if !is_rate(o.layer_decay) || o.layer_decay == 0.0 {
+            return fail("--layer-decay must lie between 0 (excluded) and 1");
+        }
+        if !is_rate(o.warmup) || !is_rate(o.weight_decay) {
+            return fail("--warmup and --weight-decay must lie between 0 and 1");
+        }
+        if !(o.max_norm >= 0.0 && o.max_norm.is_finite()) {
+            return fail("--max-norm must not be negative");
+        }
+        if o.dropout.is_some_and(|p| !(0.0..0.9).contains(&p)) {
+            return fail("--dropout must lie between 0 and 0.9");
+        }
+        Ok(())
+    }
+}
+
 /// Everything that a run depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainOptions {
@@ -165,28 +196,9 @@ impl TrainOptions {
     /// # Errors
     /// [`TrainError::Options`] naming the option.
     pub fn check(&self) -> Result<(), TrainError> {
-        let o = &self.optimisation;
+        self.optimisation.check()?;
         let fail = |text: &str| Err(TrainError::Options(text.to_owned()));
-        let is_rate = |x: f64| x.is_finite() && (0.0..=1.0).contains(&x);
-        if o.epochs == 0 || o.batch_size == 0 {
-            return fail("--epochs and --batch-size must be above 0");
-        }
-        if !is_rate(o.lr) || !is_rate(o.head_lr) {
-            return fail("--lr and --head-lr must lie between 0 and 1");
-        }
-        if !is_rate(o.layer_decay) || o.layer_decay == 0.0 {
-            return fail("--layer-decay must lie between 0 (excluded) and 1");
-        }
-        if !is_rate(o.warmup) || !is_rate(o.weight_decay) {
-            return fail("--warmup and --weight-decay must lie between 0 and 1");
-        }
-        if !(o.max_norm >= 0.0 && o.max_norm.is_finite()) {
-            return fail("--max-norm must not be negative");
-        }
-        if o.dropout.is_some_and(|p| !(0.0..0.9).contains(&p)) {
-            return fail("--dropout must lie between 0 and 0.9");
-        }
-        if !is_rate(self.soft_weight) {
+        if !(0.0..=1.0).contains(&self.soft_weight) {
             return fail("--soft-weight must lie between 0 and 1");
         }
         if self.train.is_empty() && self.unlabelled.is_empty() {

@@ -65,11 +65,11 @@ impl Workers {
 }
 
 /// What one pass over a part of a batch gave.
-struct Part {
-    batch: Batch,
-    loss: f64,
-    encoder: EncoderGrads,
-    head: Vec<Tensor>,
+pub(super) struct Part {
+    pub(super) batch: Batch,
+    pub(super) loss: f64,
+    pub(super) encoder: EncoderGrads,
+    pub(super) head: Vec<Tensor>,
 }
 
 /// Loss and gradients of a step.
@@ -187,7 +187,7 @@ pub(super) fn head_logits(model: &Model, states: &[Vec<f32>]) -> Result<Vec<Logi
 }
 
 /// Adds the parts: a gradient for each parameter.
-fn join(parts: Vec<Part>, hidden: usize) -> Result<StepGrads, TrainError> {
+pub(super) fn join(parts: Vec<Part>, hidden: usize) -> Result<StepGrads, TrainError> {
     let loss = parts.iter().map(|p| p.loss).sum();
     let positions: Vec<Vec<u32>> = parts.iter().map(|p| p.batch.position_ids()).collect();
     let mut tables: [Vec<(&[u32], Vec<f32>)>; 3] = [Vec::new(), Vec::new(), Vec::new()];
@@ -220,7 +220,7 @@ fn join(parts: Vec<Part>, hidden: usize) -> Result<StepGrads, TrainError> {
 }
 
 /// Deals sequences to workers: longest first, each to the one with the fewest tokens so far.
-fn deal(lengths: &[usize], workers: usize) -> Vec<Vec<usize>> {
+pub(super) fn deal(lengths: &[usize], workers: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(lengths[i]), i));
     let mut hands = vec![(0usize, Vec::new()); workers.max(1)];
@@ -234,7 +234,7 @@ fn deal(lengths: &[usize], workers: usize) -> Vec<Vec<usize>> {
 }
 
 /// Cuts a worker's share into passes of at most [`MICRO_TOKENS`].
-fn chunks(own: &[usize], lengths: &[usize]) -> Vec<Vec<usize>> {
+pub(super) fn chunks(own: &[usize], lengths: &[usize]) -> Vec<Vec<usize>> {
     let mut out: Vec<Vec<usize>> = Vec::new();
     let mut used = usize::MAX;
     for &i in own {
@@ -331,5 +331,98 @@ mod tests {
         let long = vec![1_500; 3];
         assert_eq!(chunks(&[0, 1, 2], &long).len(), 3);
         assert_eq!(chunks(&[0, 1], &[5, 6]), [vec![0, 1]]);
+    }
+
+    /// The fixture model with four sentences of known labels.
+    fn fixture() -> (Model, Prepared, Loss) {
+        use crate::encode::{Context, Tokenizer};
+        use crate::eval::Example;
+        use crate::label::LabelSet;
+        use crate::model::{ModelConfig, ModelFiles, ModelSource, Weights};
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/fixture-model");
+        let files = ModelFiles::read(&ModelSource::Folder(folder.into())).unwrap();
+        let config = ModelConfig::from_json(&files.config).unwrap();
+        let weights = Weights::from_safetensors(&files.weights, &config, &Device::Cpu).unwrap();
+        let model = Model {
+            encoder: BertEncoder::load(&config, &weights).unwrap(),
+            head: Head::load(&config, &weights).unwrap(),
+        };
+        let vocabulary = config.encoder.vocab_size;
+        let tokenizer = Tokenizer::from_json(&files.tokenizer, vocabulary, 64, 16).unwrap();
+        let labels = LabelSet::builtin();
+        let example = |text: &str, lead_in: &str, names: &[&str]| Example {
+            text: text.to_owned(),
+            lead_in: lead_in.to_owned(),
+            labels: names.iter().map(|name| labels.parse(name).unwrap()).collect(),
+            ..Example::default()
+        };
+        let examples = [
+            example("We sell your data.", "", &["data-sale"]),
+            example("train our models", "We may use your data to:", &["ai-training"]),
+            example(
+                "We never sell or share your data.",
+                "",
+                &["!data-sale", "!third-party-sharing"],
+            ),
+            example("Hello.", "", &[]),
+        ];
+        let mut data = Prepared::default();
+        data.add(&examples, None, 0.0, &labels, Context::LeadIn, &tokenizer).unwrap();
+        let loss = Loss::fit(&super::super::loss::LossOptions::default(), &data.targets, 21, true);
+        (model, data, loss)
+    }
+
+    /// Central differences through encoder, dropout, pooling, head and loss, in every parameter.
+    #[test]
+    fn every_parameter_has_the_gradient_of_the_loss() {
+        use super::super::optimizer::Update;
+        let (model, data, loss) = fixture();
+        let workers = Workers::new(2).unwrap();
+        let noise = Noise { hidden: 0.1, attention: 0.1, key: 5 };
+        let members = [0, 1, 2, 3];
+        let run = || gradients(&model, &data, &members, &loss, noise, &workers).unwrap();
+        let parameters = [model.encoder.parameters(), model.head.parameters()].concat();
+        let found = run().gradients;
+        assert_eq!(found.len(), parameters.len());
+        for (parameter, gradient) in parameters.iter().zip(found) {
+            let dims = parameter.tensor.dims2().unwrap_or((1, parameter.tensor.elem_count()));
+            let mut analytic = vec![0f64; parameter.tensor.elem_count()];
+            for part in gradient.into_dense(dims).unwrap() {
+                let values = part.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                analytic.iter_mut().zip(values).for_each(|(sum, v)| *sum += f64::from(v));
+            }
+            // An odd stride, so that all columns of a matrix are met.
+            let stride = (analytic.len() / 150) | 1;
+            let (mut dot, mut ours, mut theirs) = (0.0, 0.0, 0.0);
+            for i in (0..analytic.len()).step_by(stride) {
+                let shifted = |by: f32| {
+                    let shift = |by: f32| {
+                        let change = |w: &mut [f32]| {
+                            w[i] += by;
+                            Ok(())
+                        };
+                        Update::new(&parameter.tensor, change).run().unwrap();
+                    };
+                    shift(by);
+                    let loss = run().loss / members.len() as f64;
+                    shift(-by);
+                    loss
+                };
+                let step = 4e-3f32;
+                let expected = (shifted(step) - shifted(-step)) / (2.0 * f64::from(step));
+                assert!(
+                    (expected - analytic[i]).abs() < 4e-3 * (1.0 + expected.abs()),
+                    "{} entry {i}: gradient {}, difference quotient {expected}",
+                    parameter.name,
+                    analytic[i]
+                );
+                dot += expected * analytic[i];
+                ours += analytic[i] * analytic[i];
+                theirs += expected * expected;
+            }
+            // Small gradients would pass above whatever they are; their direction would not.
+            let cosine = dot / (ours * theirs).sqrt();
+            assert!(ours > 0.0 && cosine > 0.995, "{}: cosine {cosine}", parameter.name);
+        }
     }
 }

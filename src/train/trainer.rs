@@ -1,24 +1,24 @@
 //! The run itself: epochs, evaluation, the best model, checkpoints.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::{self, Position, write_atomically};
+use super::checkpoint::{Position, write_atomically};
 use super::data::{self, Prepared};
+use super::epochs::{At, Schedule, Step, Task};
 use super::loss::Loss;
 use super::optimizer::{AdamW, schedule};
 use super::output::{self, Manifest};
 use super::step::{self, Model, Noise, Workers};
-use super::{TrainError, TrainOptions};
-use crate::encode::{Encoded, Input, Tokenizer};
+use super::{LayerChoice, Optimisation, TrainError, TrainOptions};
+use crate::encode::{Encoded, Tokenizer};
 use crate::eval::rule::{Fit, Rule, cross_fit};
 use crate::eval::tally::Tally;
-use crate::eval::{Example, Outcomes, calibration};
+use crate::eval::{Example, Outcomes, calibration, examples};
 use crate::label::LabelSet;
 use crate::model::ops::mix;
 use crate::model::{BertEncoder, Head, ModelConfig, ModelFiles, Weights};
@@ -107,22 +107,21 @@ pub fn train(
 ) -> Result<Outcome, TrainError> {
     options.check()?;
     let mut run = Run::prepare(init, options, observer)?;
-    let begun = Instant::now();
-    let path = options.out.join(CHECKPOINT);
-    let mut position = Position { run: run.digest.clone(), ..Position::default() };
-    if resume && path.exists() {
-        position = checkpoint::load(&path, &mut run.optimizer, &run.digest)?;
-        observer.note(&format!("resumed after {} steps", position.steps));
-    }
-    let before = position.seconds;
-    let seconds = || before + begun.elapsed().as_secs_f64();
+    let o = &options.optimisation;
+    let mut schedule = Schedule::new(
+        options.seed,
+        (o.epochs, o.batch_size),
+        options.checkpoint_every,
+        options.out.join(CHECKPOINT),
+    );
+    let mut position = schedule.start(&mut run.optimizer, &run.digest, resume, observer)?;
     if options.freeze {
         run.freeze(observer)?;
     }
-    while position.epoch < options.optimisation.epochs && !run.is_over(&position) {
-        run.epoch(&mut position, &path, &seconds, observer)?;
+    while position.epoch < o.epochs && !run.is_over(&position) {
+        schedule.epoch(&mut run, &mut position, observer)?;
     }
-    run.finish(&mut position, seconds())
+    run.finish(&position, schedule.seconds())
 }
 
 /// Sentence states, one row a sentence.
@@ -139,6 +138,8 @@ struct Run<'a> {
     optimizer: AdamW,
     workers: Workers,
     train: Prepared,
+    /// Tokens of each training sentence.
+    lengths: Vec<usize>,
     dev: Vec<Example>,
     loss: Loss,
     /// Sentence states of the frozen encoder, for training and dev sentences.
@@ -156,7 +157,8 @@ impl<'a> Run<'a> {
     ) -> Result<Self, TrainError> {
         let labels = options.label_set()?;
         let given = ModelConfig::from_json(&init.config)?;
-        let (config, weights) = initial(init, &given, options, &labels)?;
+        let (config, weights) = initial(init, &given, &options.layers)?;
+        let config = config.with_head(labels.clone(), given.pooling);
         let encoder = BertEncoder::load(&config.without_head(), &weights)?;
         let head = match Head::load(&config, &weights) {
             Ok(head) if given.labels.as_ref() == Some(&labels) => head,
@@ -197,6 +199,7 @@ impl<'a> Run<'a> {
             model,
             optimizer,
             workers,
+            lengths: train.sequences.iter().map(|s| s.ids.len()).collect(),
             train,
             dev,
             loss,
@@ -205,11 +208,6 @@ impl<'a> Run<'a> {
             init,
             digest,
         })
-    }
-
-    /// Steps of one epoch.
-    fn batches(&self) -> usize {
-        self.train.len().div_ceil(self.options.optimisation.batch_size)
     }
 
     /// Whether early stopping has struck.
@@ -229,83 +227,11 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn epoch(
-        &mut self,
-        position: &mut Position,
-        path: &Path,
-        seconds: &dyn Fn() -> f64,
-        observer: &mut dyn Observer,
-    ) -> Result<(), TrainError> {
-        let o = &self.options.optimisation;
-        let order = permutation(self.train.len(), mix(self.options.seed) ^ position.epoch as u64);
-        let total = (self.batches() * o.epochs) as u64;
-        let (begun, first) = (Instant::now(), position.steps);
-        let mut tokens = 0usize;
-        for members in order.chunks(o.batch_size).skip(position.batch) {
-            let (loss, norm) = self.step(members, position.steps, total)?;
-            position.steps += 1;
-            position.batch += 1;
-            position.loss += loss;
-            position.seen += members.len();
-            tokens += members.iter().map(|&i| self.train.sequences[i].ids.len()).sum::<usize>();
-            let elapsed = begun.elapsed().as_secs_f64();
-            let left = elapsed / (position.steps - first) as f64 * (total - position.steps) as f64;
-            observer.step(&Progress {
-                epoch: position.epoch,
-                epochs: o.epochs,
-                step: position.steps,
-                steps: total,
-                loss: position.loss / position.seen as f64,
-                norm,
-                tokens_per_second: tokens as f64 / elapsed.max(1e-9),
-                remaining: Duration::from_secs_f64(left.clamp(0.0, 1e9)),
-            });
-            let every = self.options.checkpoint_every;
-            if every > 0 && position.steps.is_multiple_of(every) {
-                position.seconds = seconds();
-                checkpoint::save(path, &self.optimizer, position)?;
-            }
-        }
-        position.epoch += 1;
-        self.evaluate(position, observer)?;
-        (position.batch, position.loss, position.seen) = (0, 0.0, 0);
-        position.seconds = seconds();
-        checkpoint::save(path, &self.optimizer, position)
-    }
-
-    /// One optimiser step; gives the summed loss and the length of the gradient.
-    fn step(&mut self, members: &[usize], step: u64, total: u64) -> Result<(f64, f64), TrainError> {
-        let o = &self.options.optimisation;
-        let hidden = o.dropout.unwrap_or(self.config.encoder.hidden_dropout_prob);
-        let attention = o.dropout.unwrap_or(self.config.encoder.attention_probs_dropout_prob);
-        let noise = Noise { hidden, attention, key: mix(mix(self.options.seed ^ 0xD5) ^ step) };
-        let done = match &self.frozen {
-            Some((states, _)) => {
-                step::head_gradients(&self.model, &self.train, states, members, &self.loss, noise)?
-            }
-            None => step::gradients(
-                &self.model,
-                &self.train,
-                members,
-                &self.loss,
-                noise,
-                &self.workers,
-            )?,
-        };
-        if !done.loss.is_finite() {
-            return Err(TrainError::Diverged { step: step + 1 });
-        }
-        let factor = schedule(step, total, o.warmup);
-        let norm = self.optimizer.apply(&done.gradients, factor)?;
-        Ok((done.loss, norm))
-    }
-
     /// Token sequences of the dev sentences with the sentence that each belongs to.
     fn dev_windows(&self) -> Result<(Vec<Encoded>, Vec<usize>), TrainError> {
         let (mut windows, mut owners) = (Vec::new(), Vec::new());
         for (i, e) in self.dev.iter().enumerate() {
-            let input = Input { text: &e.text, lead_in: &e.lead_in, heading: &e.heading };
-            let context = self.options.context.compose(&input);
+            let context = self.options.context.compose(&e.input());
             for window in self.tokenizer.encode(&e.text, &context)?.windows {
                 windows.push(window);
                 owners.push(i);
@@ -341,9 +267,62 @@ impl<'a> Run<'a> {
         Ok(outcomes)
     }
 
-    /// Measures the weights as they are, and writes the model when they are the best so far.
+    fn finish(self, position: &Position, seconds: f64) -> Result<Outcome, TrainError> {
+        let manifest = Manifest {
+            fineprint: env!("CARGO_PKG_VERSION").to_owned(),
+            options: self.options.clone(),
+            inputs: self.inputs,
+            init: self.init,
+            sentences: (self.train.len(), self.train.cut),
+            threads: self.workers.count(),
+            evaluations: position.history.clone(),
+            best: position.best,
+            seconds,
+        };
+        let path = self.options.out.join("training.json");
+        let text = serde_json::to_string_pretty(&manifest)
+            .map_err(|e| TrainError::io(&path, std::io::Error::other(e)))?;
+        write_atomically(&path, text.as_bytes())?;
+        Ok(Outcome { manifest })
+    }
+}
+
+impl Task for Run<'_> {
+    fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    fn optimizer(&self) -> &AdamW {
+        &self.optimizer
+    }
+
+    fn step(&mut self, members: &[usize], at: At) -> Result<Step, TrainError> {
+        let o = &self.options.optimisation;
+        let noise = noise(&self.config, o, self.options.seed, at.step);
+        let done = match &self.frozen {
+            Some((states, _)) => {
+                step::head_gradients(&self.model, &self.train, states, members, &self.loss, noise)?
+            }
+            None => step::gradients(
+                &self.model,
+                &self.train,
+                members,
+                &self.loss,
+                noise,
+                &self.workers,
+            )?,
+        };
+        if !done.loss.is_finite() {
+            return Err(TrainError::Diverged { step: at.step + 1 });
+        }
+        let factor = schedule(at.step, at.total, o.warmup);
+        let norm = self.optimizer.apply(&done.gradients, factor)?;
+        Ok(Step { loss: done.loss, terms: members.len(), norm })
+    }
+
+    // Writes the model when the weights are the best so far.
     fn evaluate(
-        &self,
+        &mut self,
         position: &mut Position,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
@@ -382,24 +361,14 @@ impl<'a> Run<'a> {
         observer.evaluated(&evaluation, is_best);
         Ok(())
     }
+}
 
-    fn finish(self, position: &mut Position, seconds: f64) -> Result<Outcome, TrainError> {
-        let manifest = Manifest {
-            fineprint: env!("CARGO_PKG_VERSION").to_owned(),
-            options: self.options.clone(),
-            inputs: self.inputs,
-            init: self.init,
-            sentences: (self.train.len(), self.train.cut),
-            threads: self.workers.count(),
-            evaluations: position.history.clone(),
-            best: position.best,
-            seconds,
-        };
-        let path = self.options.out.join("training.json");
-        let text = serde_json::to_string_pretty(&manifest)
-            .map_err(|e| TrainError::io(&path, std::io::Error::other(e)))?;
-        write_atomically(&path, text.as_bytes())?;
-        Ok(Outcome { manifest })
+/// Dropout of one step.
+pub(super) fn noise(config: &ModelConfig, o: &Optimisation, seed: u64, step: u64) -> Noise {
+    Noise {
+        hidden: o.dropout.unwrap_or(config.encoder.hidden_dropout_prob),
+        attention: o.dropout.unwrap_or(config.encoder.attention_probs_dropout_prob),
+        key: mix(mix(seed ^ 0xD5) ^ step),
     }
 }
 
@@ -417,16 +386,15 @@ impl Evaluation {
     }
 }
 
-/// Configuration and weights of the model at the start: the kept layers, the run's labels.
-fn initial(
+/// Configuration and weights of the model at the start, with the kept layers alone.
+pub(super) fn initial(
     init: &ModelFiles,
     given: &ModelConfig,
-    options: &TrainOptions,
-    labels: &LabelSet,
+    layers: &LayerChoice,
 ) -> Result<(ModelConfig, Weights), TrainError> {
     let weights = Weights::from_safetensors(&init.weights, given, &Device::Cpu)?;
-    let kept = options.layers.resolve(given.encoder.num_hidden_layers)?;
-    let config = given.with_layers(kept.len()).with_head(labels.clone(), given.pooling);
+    let kept = layers.resolve(given.encoder.num_hidden_layers)?;
+    let config = given.with_layers(kept.len());
     let mut renamed = BTreeMap::new();
     for (name, tensor) in weights.iter() {
         let Some(rest) = name.strip_prefix("encoder.layer.") else {
@@ -451,10 +419,20 @@ fn training_data(
     let mut train = Prepared::default();
     let labelled = data::read_all(&options.train, labels)?;
     let soft = data::soft_targets(&options.soft_targets, &labelled, labels)?;
-    train.add(&labelled, soft.as_deref(), options.soft_weight, labels, tokenizer, options)?;
-    let plain = data::read_all(&options.unlabelled, labels)?;
+    train.add(
+        &labelled,
+        soft.as_deref(),
+        options.soft_weight,
+        labels,
+        options.context,
+        tokenizer,
+    )?;
+    let mut plain = Vec::new();
+    for file in &options.unlabelled {
+        plain.append(&mut examples::read_texts(file)?);
+    }
     let soft = data::soft_targets(&options.soft_targets, &plain, labels)?;
-    train.add(&plain, soft.as_deref(), 1.0, labels, tokenizer, options)?;
+    train.add(&plain, soft.as_deref(), 1.0, labels, options.context, tokenizer)?;
     if train.cut > 0 {
         observer.note(&format!(
             "{} of {} sentences are over --max-tokens {} and were cut",
@@ -464,19 +442,6 @@ fn training_data(
         ));
     }
     Ok(train)
-}
-
-/// A shuffled order that follows from its key alone.
-fn permutation(n: usize, key: u64) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..n).collect();
-    let mut state = mix(key);
-    for i in (1..n).rev() {
-        state = mix(state);
-        // The high half of a 64-bit product: without modulo bias worth speaking of.
-        let j = ((u128::from(state) * (i as u128 + 1)) >> 64) as usize;
-        order.swap(i, j);
-    }
-    order
 }
 
 /// Digest of everything that the weights of a run follow from.
@@ -493,8 +458,17 @@ fn run_digest(
         threads,
         ..options.clone()
     };
+    digest_of(&options, inputs, init)
+}
+
+/// Digest of a run's options, of its files by name, and of its initial model.
+pub(super) fn digest_of(
+    options: &impl Serialize,
+    inputs: &BTreeMap<String, String>,
+    init: &str,
+) -> String {
     let mut hash = Sha256::new();
-    hash.update(serde_json::to_vec(&options).unwrap_or_default());
+    hash.update(serde_json::to_vec(options).unwrap_or_default());
     for (name, digest) in inputs {
         hash.update(name.as_bytes());
         hash.update(digest.as_bytes());
@@ -505,21 +479,4 @@ fn run_digest(
 
 fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn permutations_are_whole_and_differ() {
-        let (a, b) = (permutation(1_000, 1), permutation(1_000, 2));
-        assert_eq!(a, permutation(1_000, 1));
-        assert_ne!(a, b);
-        let mut sorted = a.clone();
-        sorted.sort_unstable();
-        assert!(sorted.iter().enumerate().all(|(i, &x)| i == x));
-        let kept = a.iter().enumerate().filter(|(i, x)| i == *x).count();
-        assert!(kept < 10, "{kept} stayed in place");
-    }
 }

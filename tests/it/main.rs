@@ -22,3 +22,4 @@ mod segment;
 mod shipped;
 mod support;
 mod tidy;
+mod train;

@@ -35,7 +35,7 @@ impl Columns {
         let path = self.get(record, "path");
         Raw {
             line,
-            labels: labels.filter(|l| !l.is_empty()).map(str::to_owned).collect(),
+            labels: Some(labels.filter(|l| !l.is_empty()).map(str::to_owned).collect()),
             example: Example {
                 id: self.get(record, "id"),
                 text: record.get(self.text).unwrap_or_default().to_owned(),
@@ -75,7 +75,7 @@ pub(super) fn rows(reader: impl Read, file: &str) -> Result<Vec<Raw>, EvalError>
         }
         let row = columns.row(&record, line);
         if let Some(&first) = seen.get(&row.example.text).filter(|_| merge) {
-            rows[first].labels.extend(row.labels);
+            rows[first].labels.get_or_insert_default().extend(row.labels.unwrap_or_default());
         } else {
             seen.insert(row.example.text.clone(), rows.len());
             rows.push(row);

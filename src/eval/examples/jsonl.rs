@@ -11,7 +11,7 @@ struct Row {
     #[serde(default, deserialize_with = "text_or_null")]
     id: String,
     text: String,
-    labels: Vec<String>,
+    labels: Option<Vec<String>>,
     #[serde(default, deserialize_with = "text_or_null")]
     heading: String,
     #[serde(default, deserialize_with = "text_or_null")]

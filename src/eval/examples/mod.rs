@@ -11,7 +11,7 @@ mod jsonl;
 
 pub(crate) use jsonl::{describe, for_each_line};
 
-use std::io::BufRead;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -110,7 +110,8 @@ pub fn sentence_id(text: &str) -> String {
 #[derive(Debug, Default)]
 struct Raw {
     line: usize,
-    labels: Vec<String>,
+    /// `None` where the row says nothing of labels.
+    labels: Option<Vec<String>>,
     example: Example,
 }
 
@@ -130,13 +131,26 @@ pub fn read(path: &Path, labels: &LabelSet) -> Result<Vec<Example>, EvalError> {
 pub fn label_names(path: &Path) -> Result<(Vec<String>, bool), EvalError> {
     let name = path.display().to_string();
     let rows = raw_rows(open(path)?, &name, Format::of(path))?;
-    let labels = rows.iter().flat_map(|row| &row.labels);
+    let labels = rows.iter().flat_map(|row| row.labels.iter().flatten());
     let denied = labels.clone().any(|label| label.starts_with('!'));
     let mut names: Vec<String> =
         labels.map(|label| label.strip_prefix('!').unwrap_or(label).to_owned()).collect();
     names.sort_unstable();
     names.dedup();
     Ok((names, denied))
+}
+
+/// Reads sentences whose labels, if they have any, do not matter.
+///
+/// Beside the two formats of labelled sentences, whose labels may then be missing from JSON lines,
+/// a file named `.txt` has a sentence a line.
+///
+/// # Errors
+/// As [`read`], but for labels.
+pub fn read_texts(path: &Path) -> Result<Vec<Example>, EvalError> {
+    let name = path.display().to_string();
+    let rows = raw_rows(open(path)?, &name, Format::of(path))?;
+    Ok(rows.into_iter().map(|row| row.example).collect())
 }
 
 /// How a file of examples is written.
@@ -146,14 +160,27 @@ pub enum Format {
     Jsonl,
     /// Comma-separated values with a header.
     Csv,
+    /// A sentence a line, without labels.
+    Text,
 }
 
 impl Format {
-    /// CSV by its extension; everything else is JSON lines.
+    /// CSV and plain text by their extensions, before a `.gz`; everything else is JSON lines.
     pub fn of(path: &Path) -> Self {
-        let csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-        if csv { Self::Csv } else { Self::Jsonl }
+        let inner = if is_gzip(path) { path.with_extension("") } else { path.to_owned() };
+        let is = |name: &str| inner.extension().is_some_and(|e| e.eq_ignore_ascii_case(name));
+        if is("csv") {
+            Self::Csv
+        } else if is("txt") {
+            Self::Text
+        } else {
+            Self::Jsonl
+        }
     }
+}
+
+fn is_gzip(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"))
 }
 
 /// Parses labelled sentences; `file` names them in errors.
@@ -169,25 +196,32 @@ pub fn parse(
     let rows = raw_rows(reader, file, format)?;
     rows.into_iter()
         .map(|row| {
-            let found = resolve(&row.labels, labels);
+            let given = row.labels.ok_or_else(|| "missing field `labels`".to_owned());
+            let found = given.and_then(|given| resolve(&given, labels));
             let labels = found.map_err(|reason| EvalError::line(file, row.line, reason))?;
             Ok(Example { labels, ..row.example })
         })
         .collect()
 }
 
-fn open(path: &Path) -> Result<impl BufRead, EvalError> {
+fn open(path: &Path) -> Result<Box<dyn BufRead>, EvalError> {
     let io = |source| EvalError::Io { path: path.to_owned(), source };
-    Ok(std::io::BufReader::new(std::fs::File::open(path).map_err(io)?))
+    let file = std::fs::File::open(path).map_err(io)?;
+    Ok(if is_gzip(path) {
+        Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(file)))
+    } else {
+        Box::new(BufReader::new(file))
+    })
 }
 
 fn raw_rows(reader: impl BufRead, file: &str, format: Format) -> Result<Vec<Raw>, EvalError> {
     let mut rows = match format {
         Format::Jsonl => jsonl::rows(reader, file)?,
         Format::Csv => csv::rows(reader, file)?,
+        Format::Text => text_rows(reader, file)?,
     };
     if rows.is_empty() {
-        return Err(EvalError::file(file, "no labelled sentence in this file"));
+        return Err(EvalError::file(file, "no sentence in this file"));
     }
     for row in &mut rows {
         if row.example.text.trim().is_empty() {
@@ -197,6 +231,16 @@ fn raw_rows(reader: impl BufRead, file: &str, format: Format) -> Result<Vec<Raw>
             row.example.id = sentence_id(&row.example.text);
         }
     }
+    Ok(rows)
+}
+
+fn text_rows(reader: impl BufRead, file: &str) -> Result<Vec<Raw>, EvalError> {
+    let mut rows = Vec::new();
+    for_each_line(reader, file, |line, text| {
+        let example = Example { text: text.trim().to_owned(), ..Example::default() };
+        rows.push(Raw { line, labels: None, example });
+        Ok(())
+    })?;
     Ok(rows)
 }
 
@@ -273,6 +317,7 @@ mod tests {
             ("{", "not valid JSON"),
             ("[1]", "not a JSON object"),
             (r#"{"text":"a"}"#, "missing field `labels`"),
+            (r#"{"text":"a","labels":null}"#, "missing field `labels`"),
             (r#"{"labels":[]}"#, "missing field `text`"),
             (r#"{"text":"a","labels":"x"}"#, "a sequence"),
             (r#"{"text":" ","labels":[]}"#, "`text` is empty"),
@@ -289,12 +334,33 @@ mod tests {
         let bytes = [good.as_bytes(), b"\n\xff\n"].concat();
         let error = parse(&bytes[..], "t", Format::Jsonl, &LabelSet::builtin()).unwrap_err();
         assert_eq!(error.to_string(), "t:2: not valid UTF-8");
-        assert_eq!(
-            jsonl("\n").unwrap_err().to_string(),
-            "t.jsonl: no labelled sentence in this file"
-        );
+        assert_eq!(jsonl("\n").unwrap_err().to_string(), "t.jsonl: no sentence in this file");
         let error = jsonl(&"x".repeat(MAX_LINE_BYTES + 1)).unwrap_err().to_string();
         assert!(error.contains("longer than"), "{error}");
+    }
+
+    #[test]
+    fn sentences_without_labels_come_from_plain_or_compressed_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let text = file("a.txt", b"One.\n\n Two. \n");
+        let lines = b"{\"text\":\"One.\",\"heading\":\"H\"}\n{\"text\":\"Two.\"}\n";
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, lines).unwrap();
+        let packed = encoder.finish().unwrap();
+        for path in [text, file("b.jsonl", lines), file("c.jsonl.gz", &packed)] {
+            let found = read_texts(&path).unwrap();
+            let texts: Vec<&str> = found.iter().map(|e| e.text.as_str()).collect();
+            assert_eq!(texts, ["One.", "Two."], "{}", path.display());
+            let error = read(&path, &LabelSet::builtin()).unwrap_err().to_string();
+            assert!(error.contains(":1: missing field `labels`"), "{error}");
+        }
+        let cut = file("d.jsonl.gz", &packed[..packed.len() / 2]);
+        assert!(read_texts(&cut).unwrap_err().to_string().contains("d.jsonl.gz"));
     }
 
     #[test]
@@ -316,7 +382,7 @@ mod tests {
             ("text,labels\n\"a\nb\",\nc,retentoin\n", "t.csv:4: ", "did you mean `retention`?"),
             ("text,labels\n,retention\n", "t.csv:2: ", "`text` is empty"),
             ("text,labels\na,\"tracking,retention\"\n", "t.csv:2: ", "separate labels with `;`"),
-            ("text,labels\n", "t.csv: ", "no labelled sentence"),
+            ("text,labels\n", "t.csv: ", "no sentence"),
         ] {
             let error = csv(text).unwrap_err().to_string();
             assert!(error.starts_with(place) && error.contains(reason), "{text}: {error}");

@@ -16,6 +16,7 @@
 )]
 
 mod attention;
+mod cross_entropy;
 mod embed;
 mod gelu;
 mod math;
@@ -24,6 +25,7 @@ mod norm;
 mod random;
 
 pub use attention::{Sequences, attention, attention_backward};
+pub use cross_entropy::cross_entropy;
 pub use embed::{EmbedGrads, Embedding, embed, embed_backward};
 pub use gelu::{gelu, gelu_backward};
 pub use mean::{mean_pool, mean_pool_backward};
