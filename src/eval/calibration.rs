@@ -48,6 +48,16 @@ pub fn of_categories(outcomes: &Outcomes) -> Calibration {
     of_cells(category_cells(outcomes).map(|(_, p, truth)| (p, truth)).collect(), BINS)
 }
 
+/// Calibration of P(category) over the cells with a stated probability of at least
+/// [`MIN_PROBABILITY`] alone.
+///
+/// Among the cells in question those below it are gold by choice, so that a model whose
+/// probabilities are exact but which misses a label now and then has an error there.
+pub fn of_stated(outcomes: &Outcomes) -> Calibration {
+    let stated = category_cells(outcomes).filter(|(_, p, _)| *p >= f64::from(MIN_PROBABILITY));
+    of_cells(stated.map(|(_, p, truth)| (p, truth)).collect(), BINS)
+}
+
 /// Calibration of P(denied | category) over the cells that have a gold label.
 pub fn of_stance(outcomes: &Outcomes) -> Calibration {
     let mut cells = Vec::new();

@@ -131,6 +131,8 @@ pub struct Metrics {
     pub stance: StanceConfusion,
     /// Calibration of P(category) over the cells in question.
     pub calibration: Calibration,
+    /// Calibration of P(category) where it is at least 0.1.
+    pub stated_calibration: Calibration,
     /// Calibration of P(denied | category) over the cells with a gold label.
     pub stance_calibration: Calibration,
     /// By category, in the order of the label set.
@@ -166,6 +168,7 @@ pub fn measure(outcomes: &Outcomes, labels: &LabelSet) -> Metrics {
             .then(|| precisions.iter().sum::<f64>() / precisions.len() as f64),
         stance: tally.stance().confusion(),
         calibration: calibration::of_categories(outcomes),
+        stated_calibration: calibration::of_stated(outcomes),
         stance_calibration: if labels.has_stance() {
             calibration::of_stance(outcomes)
         } else {

@@ -109,7 +109,8 @@ fn one_system(rows: &mut Rows, system: &System) {
     }
     if let Some(pairs) = &system.pairs {
         rows.add("pairs", "", "pairs", Some(pairs.pairs as f64));
-        rows.add("pairs", "", "right", Some(pairs.right as f64));
+        rows.add("pairs", "", "contrast", Some(pairs.contrast as f64));
+        rows.add("pairs", "", "exact", Some(pairs.exact as f64));
     }
 }
 
@@ -128,7 +129,7 @@ mod tests {
                 .find(|r| &r[0] == "model" && &r[1] == scope && &r[2] == name && &r[3] == figure);
             found.unwrap_or_else(|| panic!("{scope} {name} {figure}")).clone()
         };
-        assert_eq!(&find("pairs", "", "right")[4], "8");
+        assert_eq!(&find("pairs", "", "exact")[4], "8");
         assert!(!find("category", "tracking", "f1")[5].is_empty());
         assert!(find("category", "policy-change", "f1")[4].is_empty());
         assert!(rows.iter().any(|r| &r[1] == "p_value" && &r[2] == "rules <1>"));

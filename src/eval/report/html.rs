@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::svg::{self, BarRow};
-use super::{Comparison, Report, System, decimal, percent};
+use super::{Comparison, Pairs, Report, System, decimal, percent};
 use crate::eval::bootstrap::{Figure, Interval};
 
 const STYLE: &str = include_str!("style.css");
@@ -106,7 +106,8 @@ fn overview(out: &mut String, report: &Report) {
         percent(s.metrics.stance.denied_read_asserted_rate)
     }));
     if report.systems.iter().any(|s| s.pairs.is_some()) {
-        rows.push(row("contrast pairs right", &|s| percent(s.pairs.and_then(|p| p.rate))));
+        let share = |p: Pairs| p.contrast as f64 / p.pairs as f64;
+        rows.push(row("contrast pairs right", &|s| percent(s.pairs.map(share))));
     }
     table(out, "All systems on the same examples", &header, &rows);
 }

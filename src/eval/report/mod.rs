@@ -82,14 +82,15 @@ pub struct Stratum {
 }
 
 /// How many contrast pairs have all members right.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Pairs {
     /// Number of pairs with at least two members in the file.
     pub pairs: usize,
-    /// Pairs where every member has exactly its gold labels.
-    pub right: usize,
-    /// The same as a share.
-    pub rate: Option<f64>,
+    /// Pairs whose members are all right in the categories in which they differ: found or not,
+    /// and with which stance. This is what the pair was written to test.
+    pub contrast: usize,
+    /// Pairs where every member has exactly its gold labels, shared ones included.
+    pub exact: usize,
 }
 
 /// An example with a wrong decision.
@@ -248,19 +249,29 @@ fn strata(examples: &[Example], outcomes: &Outcomes) -> Vec<Stratum> {
 }
 
 fn pairs(examples: &[Example], outcomes: &Outcomes) -> Option<Pairs> {
-    let mut members: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
+    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (row, example) in examples.iter().enumerate().take(outcomes.rows()) {
         if !example.pair.is_empty() {
-            let (count, right) = members.entry(&example.pair).or_insert((0, true));
-            *count += 1;
-            *right &= outcomes.is_exact(row);
+            members.entry(&example.pair).or_default().push(row);
         }
     }
-    let whole = members.values().filter(|(count, _)| *count >= 2);
-    let pairs = whole.clone().count();
-    let right = whole.filter(|(_, right)| *right).count();
-    let rate = (pairs > 0).then(|| right as f64 / pairs as f64);
-    (pairs > 0).then_some(Pairs { pairs, right, rate })
+    let whole = members.values().filter(|rows| rows.len() >= 2);
+    let right = |rows: &[usize], column: usize| {
+        rows.iter().all(|&row| outcomes.gold(row)[column] == outcomes.decided(row)[column])
+    };
+    let differ = |rows: &[usize], column: usize| {
+        rows.windows(2).any(|w| outcomes.gold(w[0])[column] != outcomes.gold(w[1])[column])
+    };
+    let contrast = |rows: &&Vec<usize>| {
+        (0..outcomes.columns()).all(|column| !differ(rows, column) || right(rows, column))
+    };
+    let exact = |rows: &&Vec<usize>| rows.iter().all(|&row| outcomes.is_exact(row));
+    let pairs = Pairs {
+        pairs: whole.clone().count(),
+        contrast: whole.clone().filter(contrast).count(),
+        exact: whole.filter(exact).count(),
+    };
+    (pairs.pairs > 0).then_some(pairs)
 }
 
 fn worst(examples: &[Example], outcomes: &Outcomes, labels: &LabelSet, count: usize) -> Vec<Miss> {
@@ -376,7 +387,11 @@ mod tests {
             ["kw", "random"]
         );
         // Examples 0 and 10 are missed: pairs 0 and 5 are broken.
-        assert_eq!(model.pairs, Some(Pairs { pairs: 10, right: 8, rate: Some(0.8) }));
+        assert_eq!(model.pairs, Some(Pairs { pairs: 10, contrast: 8, exact: 8 }));
+        // The rules find a category too many everywhere: every third pair is about it on both
+        // sides or differs in it.
+        let rules = report.systems[1].pairs.unwrap();
+        assert!(rules.exact < rules.contrast || rules.contrast == 0, "{rules:?}");
         assert_eq!(model.worst.len(), 3);
         assert!(model.worst[0].surprise >= model.worst[2].surprise);
         assert_eq!(model.worst[0].wrong, [""; 0]);

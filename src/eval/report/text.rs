@@ -93,6 +93,7 @@ fn overview(out: &mut String, report: &Report) {
         table.row(std::iter::once(title.to_owned()).chain(systems().map(of)));
     };
     plain("mean average precision", &|s| decimal(s.metrics.mean_average_precision));
+    plain("calibration error where p ≥ 0.1", &|s| decimal(s.metrics.stated_calibration.ece));
     plain("precision, categories", &|s| decimal(s.metrics.categories.micro.precision));
     plain("recall, categories", &|s| decimal(s.metrics.categories.micro.recall));
     plain("exact match, categories", &|s| decimal(s.metrics.categories.exact_match));
@@ -109,11 +110,15 @@ fn overview(out: &mut String, report: &Report) {
         format!("{} of {} ({rate})", c.denied_read_asserted, c.denied)
     });
     if systems().any(|s| s.pairs.is_some()) {
+        let share = |count: usize, of: usize| {
+            let rate = percent(Some(count as f64 / of as f64));
+            format!("{count} of {of} ({rate})")
+        };
         plain("contrast pairs right", &|s| {
-            s.pairs.map_or_else(
-                || "–".to_owned(),
-                |p| format!("{} of {} ({})", p.right, p.pairs, percent(p.rate)),
-            )
+            s.pairs.map_or_else(|| "–".to_owned(), |p| share(p.contrast, p.pairs))
+        });
+        plain("contrast pairs, all labels exact", &|s| {
+            s.pairs.map_or_else(|| "–".to_owned(), |p| share(p.exact, p.pairs))
         });
     }
     table.write_to(out);
