@@ -18,6 +18,8 @@ use crate::model::ModelSource;
 /// Splits a document into sentences and tells, with a transformer that runs on this machine, which
 /// data-use categories each sentence is about, and whether it says that the practice happens
 /// (asserted) or that it does not (denied). Nothing is sent anywhere. It is no legal advice.
+///
+/// `@FILE` among the arguments stands for those in FILE, one a line.
 #[derive(Debug, Parser)]
 #[command(name = "fineprint", version, after_long_help = Exit::table(), max_term_width = 100)]
 pub struct CommandLine {
@@ -30,7 +32,7 @@ pub struct CommandLine {
 }
 
 /// Options that every verb takes.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct GlobalArgs {
     /// When to use colours.
     ///
@@ -47,9 +49,10 @@ pub struct GlobalArgs {
 }
 
 /// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal.
+    #[default]
     Auto,
     /// Always, even into a file or a pipe.
     Always,
@@ -68,6 +71,8 @@ pub enum Command {
     Train(Box<super::train::TrainArgs>),
     /// Go on training an encoder on sentences without labels.
     Pretrain(Box<super::pretrain::PretrainArgs>),
+    /// Write the mean of several models' weights as one model, in floats or int8.
+    Average(super::average::AverageArgs),
     /// Rebuild, count, compare and extend labelled data.
     Data(super::data::DataArgs),
     /// Measure a model on labelled sentences.

@@ -5,6 +5,7 @@
 //! program, not the library: its items may change in any version.
 
 pub mod args;
+pub mod average;
 pub mod calibrate;
 mod classify;
 pub mod data;
@@ -23,12 +24,23 @@ use std::io;
 
 use clap::Parser;
 
-use args::{Command, CommandLine};
+use args::{Command, CommandLine, GlobalArgs};
 use exit::Exit;
 use printer::Printer;
 
 /// Runs the program on its arguments, the first of which is its own name.
+///
+/// `@FILE` stands for the arguments in FILE, one a line.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments =
+        argfile::expand_args_from(arguments.into_iter(), argfile::parse_fromfile, argfile::PREFIX);
+    let arguments = match arguments {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            Printer::new(&GlobalArgs::default()).error(format_args!("{error}"));
+            return Exit::Fatal;
+        }
+    };
     let line = match CommandLine::try_parse_from(arguments) {
         Ok(line) => line,
         Err(usage) => {
@@ -60,6 +72,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),
         Command::Pretrain(args) => pretrain::run(args, printer),
+        Command::Average(args) => average::run(args, printer),
         Command::Data(args) => data::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
         Command::Calibrate(args) => calibrate::run(args, printer),

@@ -132,14 +132,14 @@ impl Observer for Shown<'_> {
     }
 
     fn evaluated(&mut self, e: &Evaluation, best: bool) {
+        let loss = format!("epoch {}: loss {:.3}", e.epoch, e.loss);
+        let Some(dev) = &e.dev else { return self.printer.note(loss) };
         self.printer.note(format_args!(
-            "epoch {}: loss {:.3}; dev micro-F1 {:.3}, macro-F1 {:.3}, with stance {:.3}, opposite {:.1}%{}",
-            e.epoch,
-            e.loss,
-            e.micro_f1,
-            e.macro_f1,
-            e.label_f1,
-            100.0 * e.opposite,
+            "{loss}; dev micro-F1 {:.3}, macro-F1 {:.3}, with stance {:.3}, opposite {:.1}%{}",
+            dev.micro_f1,
+            dev.macro_f1,
+            dev.label_f1,
+            100.0 * dev.opposite,
             if best { ", kept" } else { "" }
         ));
     }

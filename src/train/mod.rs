@@ -25,4 +25,4 @@ pub use error::TrainError;
 pub use options::{LayerChoice, Optimisation, TrainOptions};
 pub use output::Manifest;
 pub use pretrain::{PretrainManifest, PretrainOptions, pretrain};
-pub use trainer::{Evaluation, Observer, Outcome, Progress, Silent, train};
+pub use trainer::{DevFigures, Evaluation, Observer, Outcome, Progress, Silent, train};

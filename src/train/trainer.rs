@@ -26,13 +26,20 @@ use crate::model::{BertEncoder, Head, ModelConfig, ModelFiles, Weights};
 /// Name of the checkpoint in the output folder.
 const CHECKPOINT: &str = "checkpoint.safetensors";
 
-/// Figures on the dev files after an epoch, thresholds cross-fitted over services.
+/// What an epoch gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Epochs done.
     pub epoch: usize,
     /// Mean training loss of the epoch in nats a sentence.
     pub loss: f64,
+    /// Figures on the dev files; `None` without any.
+    pub dev: Option<DevFigures>,
+}
+
+/// Figures on the dev files, thresholds cross-fitted over services.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DevFigures {
     /// Micro-F1 over categories.
     pub micro_f1: f64,
     /// Macro-F1 over categories; the best one decides which weights are kept.
@@ -327,7 +334,7 @@ impl Task for Run<'_> {
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
         let loss = position.loss / position.seen.max(1) as f64;
-        let mut evaluation = Evaluation { epoch: position.epoch, loss, ..Evaluation::nothing() };
+        let mut evaluation = Evaluation { epoch: position.epoch, loss, dev: None };
         let mut rule = None;
         if !self.dev.is_empty() {
             let raw = self.dev_outcomes()?;
@@ -336,13 +343,15 @@ impl Task for Run<'_> {
             let outcomes = cross_fit(&self.dev, &raw, Fit::default());
             let tally = Tally::of(&outcomes);
             let (categories, labels) = (tally.over_categories(), tally.over_labels());
-            evaluation.micro_f1 = categories.micro.f1.unwrap_or(0.0);
-            evaluation.macro_f1 = categories.macro_f1.unwrap_or(0.0);
-            evaluation.label_f1 = labels.micro.f1.unwrap_or(0.0);
-            evaluation.opposite = tally.stance().opposite_rate().unwrap_or(0.0);
-            evaluation.ece = calibration::of_categories(&outcomes).ece.unwrap_or(0.0);
+            evaluation.dev = Some(DevFigures {
+                micro_f1: categories.micro.f1.unwrap_or(0.0),
+                macro_f1: categories.macro_f1.unwrap_or(0.0),
+                label_f1: labels.micro.f1.unwrap_or(0.0),
+                opposite: tally.stance().opposite_rate().unwrap_or(0.0),
+                ece: calibration::of_categories(&outcomes).ece.unwrap_or(0.0),
+            });
         }
-        let score = |e: &Evaluation| e.macro_f1;
+        let score = |e: &Evaluation| e.dev.as_ref().map_or(0.0, |dev| dev.macro_f1);
         // Without dev files the last weights are the best ones.
         let is_best = self.dev.is_empty()
             || position.best.is_none_or(|b| score(&evaluation) > score(&position.history[b]));
@@ -369,20 +378,6 @@ pub(super) fn noise(config: &ModelConfig, o: &Optimisation, seed: u64, step: u64
         hidden: o.dropout.unwrap_or(config.encoder.hidden_dropout_prob),
         attention: o.dropout.unwrap_or(config.encoder.attention_probs_dropout_prob),
         key: mix(mix(seed ^ 0xD5) ^ step),
-    }
-}
-
-impl Evaluation {
-    fn nothing() -> Self {
-        Self {
-            epoch: 0,
-            loss: 0.0,
-            micro_f1: 0.0,
-            macro_f1: 0.0,
-            label_f1: 0.0,
-            opposite: 0.0,
-            ece: 0.0,
-        }
     }
 }
 

@@ -171,6 +171,24 @@ fn a_teacher_is_asked_once_and_its_sentences_need_no_labels() {
 }
 
 #[test]
+fn arguments_come_from_a_file() {
+    let sandbox = sandbox(20);
+    let init = fixture_model_path();
+    sandbox.write(
+        "run.args",
+        format!("train.jsonl\n--init\n{init}\n--epochs\n1\n--out\nmade\n").as_bytes(),
+    );
+    done(&sandbox.run(&["train", "@run.args"]));
+    assert!(sandbox.path().join("made/model.safetensors").exists());
+    let missing = sandbox.run(&["train", "@none.args"]);
+    assert!(
+        missing.status != Some(0) && missing.stderr.contains("none.args"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[test]
 fn mistakes_are_told_with_file_line_and_advice() {
     let sandbox = sandbox(5);
     sandbox.write("bad.jsonl", format!("{}{{\"text\":\"a\"}}\n", clauses(3)).as_bytes());
@@ -199,4 +217,54 @@ fn mistakes_are_told_with_file_line_and_advice() {
         }
     }
     assert_eq!(sandbox.read("out/model.safetensors"), "something of the user's");
+}
+
+#[test]
+fn runs_are_averaged_and_packed() {
+    let sandbox = sandbox(40);
+    for (seed, out) in [("1", "a"), ("2", "b")] {
+        let base = ["train", "train.jsonl", "--init", fixture_model_path(), "--out", out];
+        done(&sandbox.run(&[&base[..], &["--epochs", "1", "--seed", seed]].concat()));
+    }
+    done(&sandbox.run(&["average", "a", "b", "--out", "mean"]));
+    done(&sandbox.run(&["average", "b", "a", "--out", "same"]));
+    let floats = |name: &str| -> Vec<f32> {
+        let file = bytes(&sandbox, &format!("{name}/model.safetensors"));
+        let file = safetensors::SafeTensors::deserialize(&file).unwrap();
+        let data = file.tensor("bert.encoder.layer.1.output.dense.weight").unwrap();
+        data.data().chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    let (a, b, mean) = (floats("a"), floats("b"), floats("mean"));
+    assert_ne!(a, b);
+    assert_eq!(mean, floats("same"));
+    for i in 0..a.len() {
+        assert!((mean[i] - f32::midpoint(a[i], b[i])).abs() < 1e-6);
+    }
+    done(&sandbox.run(&["average", "mean", "--precision", "int8", "--out", "small"]));
+    let size = |name: &str| bytes(&sandbox, &format!("{name}/model.safetensors")).len();
+    assert!(size("small") * 2 < size("mean"), "{} {}", size("small"), size("mean"));
+    let text = "We sell your data.\n";
+    for model in ["mean", "small"] {
+        done(&sandbox.run_with_stdin(&["classify", "--model", model], text));
+    }
+    let again = sandbox.run(&["average", "a", "--out", "mean"]);
+    assert!(again.status != Some(0) && again.stderr.contains("mean"), "{}", again.stderr);
+    done(&sandbox.run(&[
+        "train",
+        "train.jsonl",
+        "--init",
+        "a",
+        "--layers",
+        "1",
+        "--out",
+        "one",
+        "--epochs",
+        "1",
+    ]));
+    let unequal = sandbox.run(&["average", "a", "one", "--out", "no"]);
+    assert!(
+        unequal.status != Some(0) && unequal.stderr.contains("different"),
+        "{}",
+        unequal.stderr
+    );
 }
