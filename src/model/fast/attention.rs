@@ -1,30 +1,32 @@
 //! Multi-head attention over packed sequences, each to itself.
+//!
+//! Scores are computed with the queries side by side in a vector, so that the softmax needs no
+//! sums across lanes and its result lies as the product with the values reads it.
 
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
 use super::kernel::Level;
-use super::vector::{exp2, peak_of, sum};
+use super::vector::exp2;
 
-/// Rows of a tile.
-const ROWS: usize = 6;
-/// Values of a row that are read at a time; rows are padded to whole blocks of it, which is a
-/// multiple of every vector's width.
+/// Keys in a tile of scores.
+const KEYS: usize = 6;
+/// Queries in a tile of the output.
+const QUERIES: usize = 8;
+/// The width of a head is padded to whole blocks of this, a multiple of every vector's width.
 const BLOCK: usize = 16;
-/// A score no exponential survives, for the padding.
-const NEVER: f32 = -1e30;
 
 /// Room for one head of one sequence.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
-    /// Queries and values, [tokens, width of a head in whole blocks].
-    q: Vec<f32>,
-    v: Vec<f32>,
-    /// Keys turned, [width of a head, tokens in whole blocks].
-    k: Vec<f32>,
-    /// Scores of a tile, then their exponentials, [[`ROWS`], tokens in whole blocks].
-    p: Vec<f32>,
+    /// Queries turned, in panels of a few vectors of queries, [padded width, queries] each.
+    queries: Vec<f32>,
+    /// Keys and values, [tokens, padded width].
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    /// Scores of a panel of queries, then their exponentials, [tokens, queries].
+    scores: Vec<f32>,
 }
 
 /// Sizes of an attention.
@@ -66,215 +68,282 @@ impl WithSimd for Attention<'_> {
         let Shape { heads, hidden } = self.shape;
         let d = hidden / heads;
         for range in self.sequences {
-            let tokens = range.start * hidden..range.end * hidden;
-            let qkv = &self.qkv[3 * tokens.start..3 * tokens.end];
-            let out = &mut self.out[tokens];
-            self.room.fit(range.len(), d);
+            let qkv = &self.qkv[range.start * 3 * hidden..range.end * 3 * hidden];
+            let out = &mut self.out[range.start * hidden..range.end * hidden];
+            let room = self.room.fit::<S>(range.len(), d.next_multiple_of(BLOCK));
             for head in 0..heads {
-                self.room.load(qkv, hidden, head * d, d);
-                self.room.head(s, range.len(), d, out, hidden, head * d);
+                Head { hidden, column: head * d, d, n: range.len() }.run(s, qkv, room, out);
             }
         }
     }
 }
 
+/// Vectors of queries in a panel: with [`KEYS`] rows of them as many sums as registers allow.
+#[inline(always)]
+fn widest<S: Simd>() -> usize {
+    if S::IS_SCALAR {
+        QUERIES
+    } else if S::REGISTER_COUNT >= 32 {
+        4
+    } else {
+        2
+    }
+}
+
 impl Heads {
-    /// Makes room for a sequence; the padding of queries and values is zero.
-    fn fit(&mut self, n: usize, d: usize) {
-        let (np, dp) = (n.next_multiple_of(BLOCK), d.next_multiple_of(BLOCK));
+    /// Makes room for a sequence of `n` tokens.
+    fn fit<S: Simd>(&mut self, n: usize, padded: usize) -> &mut Self {
+        let queries = n.next_multiple_of(S::F32_LANES.max(QUERIES));
         for (vector, need) in [
-            (&mut self.q, n * dp),
-            (&mut self.v, n * dp),
-            (&mut self.k, d * np),
-            (&mut self.p, ROWS * np),
+            (&mut self.queries, queries * padded),
+            (&mut self.keys, n * padded),
+            (&mut self.values, n * padded),
+            (&mut self.scores, n * widest::<S>() * S::F32_LANES),
         ] {
             if vector.len() < need {
                 vector.resize(need, 0.0);
             }
         }
+        self
+    }
+}
+
+/// One head of one sequence.
+#[derive(Clone, Copy)]
+struct Head {
+    hidden: usize,
+    /// First column of the head.
+    column: usize,
+    /// Its width.
+    d: usize,
+    /// Tokens of the sequence.
+    n: usize,
+}
+
+impl Head {
+    fn padded(self) -> usize {
+        self.d.next_multiple_of(BLOCK)
     }
 
-    /// Copies a head's queries and values and turns its keys.
     #[inline(always)]
-    fn load(&mut self, qkv: &[f32], hidden: usize, column: usize, d: usize) {
-        let n = qkv.len() / (3 * hidden);
-        let (np, dp) = (n.next_multiple_of(BLOCK), d.next_multiple_of(BLOCK));
-        let copies = self.q.chunks_exact_mut(dp).zip(self.v.chunks_exact_mut(dp));
-        for (row, (q, v)) in qkv.chunks_exact(3 * hidden).zip(copies) {
-            let (q, q_rest) = q.split_at_mut(d);
-            let (v, v_rest) = v.split_at_mut(d);
-            q.copy_from_slice(&row[column..column + d]);
-            v.copy_from_slice(&row[2 * hidden + column..][..d]);
-            q_rest.fill(0.0);
-            v_rest.fill(0.0);
-        }
-        for (j, row) in qkv.chunks_exact(3 * hidden).enumerate() {
-            for (keys, &x) in self.k.chunks_exact_mut(np).zip(&row[hidden + column..][..d]) {
-                keys[j] = x;
-            }
-        }
-        for keys in self.k.chunks_exact_mut(np).take(d) {
-            keys[n..].fill(0.0);
-        }
-    }
-
-    /// One head of one sequence into its columns of `out`, [n, hidden].
-    #[inline(always)]
-    fn head<S: Simd>(
-        &mut self,
-        s: S,
-        n: usize,
-        d: usize,
-        out: &mut [f32],
-        hidden: usize,
-        column: usize,
-    ) {
-        let (np, dp) = (n.next_multiple_of(BLOCK), d.next_multiple_of(BLOCK));
-        let q = &self.q[..n * dp];
-        let p = &mut self.p[..ROWS * np];
-        for (tile, queries) in q.chunks(ROWS * dp).enumerate() {
-            multiply(s, (queries, dp), (&self.k, np), d, p);
-            let mut factors = [0f32; ROWS];
-            for (p, factor) in p.chunks_exact_mut(np).zip(&mut factors) {
-                p[n..].fill(NEVER);
-                let peak = s.splat_f32s(peak_of(s, p));
-                for x in S::as_mut_simd_f32s(p).0 {
-                    *x = exp2(s, s.sub_f32s(*x, peak));
+    fn run<S: Simd>(self, s: S, qkv: &[f32], room: &mut Heads, out: &mut [f32]) {
+        let padded = self.padded();
+        self.copy(qkv, self.hidden, &mut room.keys);
+        self.copy(qkv, 2 * self.hidden, &mut room.values);
+        let mut first = 0;
+        while first < self.n {
+            // Whole tiles of queries, which may be several of the narrower vectors.
+            let left = (self.n - first).next_multiple_of(QUERIES).div_ceil(S::F32_LANES);
+            let vectors = left.min(widest::<S>());
+            let width = vectors * S::F32_LANES;
+            let panel = &mut room.queries[..padded * width];
+            self.turn(qkv, first, panel, width);
+            let panel = &*panel;
+            let (keys, values, scores) = (&room.keys, &room.values, &mut room.scores);
+            match vectors {
+                _ if S::IS_SCALAR => {
+                    self.panel::<S, QUERIES>(s, first, panel, keys, values, scores, out);
                 }
-                *factor = 1.0 / sum(s, p, |x| x, |x| x);
+                4 => self.panel::<S, 4>(s, first, panel, keys, values, scores, out),
+                3 => self.panel::<S, 3>(s, first, panel, keys, values, scores, out),
+                2 => self.panel::<S, 2>(s, first, panel, keys, values, scores, out),
+                _ => self.panel::<S, 1>(s, first, panel, keys, values, scores, out),
             }
-            // The queries are read: their room takes the tile's output.
-            let rows = queries.len() / dp;
-            let lines = out.chunks_mut(hidden).skip(tile * ROWS).take(rows);
-            combine(s, (p, np), (&self.v, dp), n, (&factors, d, column), lines);
+            first += width;
+        }
+    }
+
+    /// Copies keys or values, zeros behind each row.
+    #[inline(always)]
+    fn copy(self, qkv: &[f32], part: usize, out: &mut [f32]) {
+        let rows = qkv.chunks_exact(3 * self.hidden);
+        for (row, out) in rows.zip(out.chunks_exact_mut(self.padded())) {
+            let (out, rest) = out.split_at_mut(self.d);
+            out.copy_from_slice(&row[part + self.column..][..self.d]);
+            rest.fill(0.0);
+        }
+    }
+
+    /// Turns up to `width` queries from `first`; zeros where there are fewer.
+    #[inline(always)]
+    fn turn(self, qkv: &[f32], first: usize, panel: &mut [f32], width: usize) {
+        let rows = qkv.chunks_exact(3 * self.hidden).skip(first).take(width);
+        let count = rows.len();
+        for (j, row) in rows.enumerate() {
+            for (line, &x) in panel.chunks_exact_mut(width).zip(&row[self.column..][..self.d]) {
+                line[j] = x;
+            }
+        }
+        if count < width || self.d < self.padded() {
+            for line in panel.chunks_exact_mut(width) {
+                line[count..].fill(0.0);
+            }
+            panel[self.d * width..].fill(0.0);
+        }
+    }
+
+    /// Attention of the queries in `panel`, which are `V` vectors of them.
+    #[expect(clippy::too_many_arguments, reason = "parts of one room, borrowed apart")]
+    #[inline(always)]
+    fn panel<S: Simd, const V: usize>(
+        self,
+        s: S,
+        first: usize,
+        panel: &[f32],
+        keys: &[f32],
+        values: &[f32],
+        scores: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let padded = self.padded();
+        let width = V * S::F32_LANES;
+        let (panel, _) = S::as_simd_f32s(panel);
+        let (panel, _) = panel.as_chunks::<V>();
+        let (blocks, _) = panel.as_chunks::<BLOCK>();
+        let scores = &mut scores[..self.n * width];
+        let keys = &keys[..self.n * padded];
+        let mut peaks = [s.splat_f32s(f32::NEG_INFINITY); V];
+        {
+            let (rows, _) = S::as_mut_simd_f32s(scores);
+            let (rows, _) = rows.as_chunks_mut::<V>();
+            for (rows, keys) in rows.chunks_mut(KEYS).zip(keys.chunks(KEYS * padded)) {
+                let sums = tile(s, blocks, keys, padded);
+                for (row, sums) in rows.iter_mut().zip(sums) {
+                    *row = sums;
+                    for (peak, x) in peaks.iter_mut().zip(sums) {
+                        *peak = s.max_f32s(*peak, x);
+                    }
+                }
+            }
+            let mut totals = [s.splat_f32s(0.0); V];
+            for row in rows.iter_mut() {
+                for v in 0..V {
+                    row[v] = exp2(s, s.sub_f32s(row[v], peaks[v]));
+                    totals[v] = s.add_f32s(totals[v], row[v]);
+                }
+            }
+            peaks = totals.map(|total| s.div_f32s(s.splat_f32s(1.0), total));
+        }
+        let factors: [S::f32s; V] = peaks;
+        let mut shares = [0f32; 64];
+        for (share, factor) in shares.chunks_mut(S::F32_LANES).zip(factors) {
+            s.partial_store_f32s(share, factor);
+        }
+        let (shares, _) = shares.as_chunks::<QUERIES>();
+        let lines = out[first * self.hidden..].chunks_mut(QUERIES * self.hidden);
+        for (group, (out, shares)) in lines.zip(shares).take(width.div_ceil(QUERIES)).enumerate() {
+            self.combine(s, &scores[group * QUERIES..], width, values, shares, out);
+        }
+    }
+
+    /// Weighted sums of the values for a tile of queries, whose weights are the first columns of
+    /// `scores`, into their rows of the output.
+    #[inline(always)]
+    fn combine<S: Simd>(
+        self,
+        s: S,
+        scores: &[f32],
+        width: usize,
+        values: &[f32],
+        shares: &[f32; QUERIES],
+        out: &mut [f32],
+    ) {
+        let (values, _) = S::as_simd_f32s(&values[..self.n * self.padded()]);
+        let vectors = self.padded() / S::F32_LANES;
+        let mut at = 0;
+        while at < vectors {
+            let column = self.column + at * S::F32_LANES;
+            let end = self.column + self.d;
+            if vectors - at >= 2 {
+                let sums = weigh::<S, 2>(s, scores, width, values, vectors, at);
+                share::<S, 2>(s, sums, shares, out, self.hidden, column..end);
+                at += 2;
+            } else {
+                let sums = weigh::<S, 1>(s, scores, width, values, vectors, at);
+                share::<S, 1>(s, sums, shares, out, self.hidden, column..end);
+                at += 1;
+            }
         }
     }
 }
 
-/// `c = a · b` with `a` of up to [`ROWS`] rows of `ak` columns, `b` of [`depth`, `bn`] and `c` of
-/// [[`ROWS`], `bn`]; rows that `a` lacks repeat its last one.
-#[inline(always)]
-fn multiply<S: Simd>(
-    s: S,
-    (a, ak): (&[f32], usize),
-    (b, bn): (&[f32], usize),
-    depth: usize,
-    c: &mut [f32],
-) {
-    let lines = lines(a, ak);
-    let widest = S::F32_LANES * if S::REGISTER_COUNT >= 32 { 4 } else { 2 };
-    let mut column = 0;
-    while column < bn {
-        let left = bn - column;
-        let step = if left >= widest { widest } else { left };
-        match step / S::F32_LANES {
-            4 => store::<S, 4>(tile(s, lines, (b, bn), column, depth), c, bn, column),
-            3 => store::<S, 3>(tile(s, lines, (b, bn), column, depth), c, bn, column),
-            2 => store::<S, 2>(tile(s, lines, (b, bn), column, depth), c, bn, column),
-            _ => {
-                store::<S, 1>(tile(s, lines, (b, bn), column, depth), c, bn, column);
-                column += S::F32_LANES;
-                continue;
-            }
-        }
-        column += step;
-    }
-}
-
-/// The rows of `a`, the last one repeated.
-#[inline(always)]
-fn lines(a: &[f32], ak: usize) -> [&[f32]; ROWS] {
-    let last = (a.len() / ak.max(1)).saturating_sub(1);
-    std::array::from_fn(|r| &a[r.min(last) * ak..][..ak])
-}
-
-/// Sums of `V` vectors of columns from `column`.
+/// Scores of up to [`KEYS`] keys, rows of `padded` values, with `V` vectors of queries; where
+/// there are fewer keys the last is repeated.
 #[inline(always)]
 fn tile<S: Simd, const V: usize>(
     s: S,
-    a: [&[f32]; ROWS],
-    (b, bn): (&[f32], usize),
-    column: usize,
-    depth: usize,
-) -> [[S::f32s; V]; ROWS] {
-    let mut sums = [[s.splat_f32s(0.0); V]; ROWS];
-    let mut start = 0;
-    while start < depth {
-        let blocks: [&[f32; BLOCK]; ROWS] =
-            a.map(|row| row[start..].first_chunk().unwrap_or(&[0.0; BLOCK]));
-        for x in 0..BLOCK.min(depth - start) {
-            let (vectors, _) = S::as_simd_f32s(&b[(start + x) * bn + column..][..V * S::F32_LANES]);
-            let Some(vectors) = vectors.first_chunk::<V>() else { break };
-            for (sums, block) in sums.iter_mut().zip(&blocks) {
-                let a = s.splat_f32s(block[x]);
-                for (sum, &b) in sums.iter_mut().zip(vectors) {
-                    *sum = s.mul_add_e_f32s(a, b, *sum);
+    queries: &[[[S::f32s; V]; BLOCK]],
+    keys: &[f32],
+    padded: usize,
+) -> [[S::f32s; V]; KEYS] {
+    let (keys, _) = keys.as_chunks::<BLOCK>();
+    let blocks = padded / BLOCK;
+    let last = (keys.len() / blocks).saturating_sub(1);
+    let mut sums = [[s.splat_f32s(0.0); V]; KEYS];
+    for (b, queries) in queries.iter().enumerate() {
+        let keys: [&[f32; BLOCK]; KEYS] =
+            std::array::from_fn(|r| &keys[r.min(last) * blocks + b]);
+        for (x, queries) in queries.iter().enumerate() {
+            for (sums, key) in sums.iter_mut().zip(&keys) {
+                let key = s.splat_f32s(key[x]);
+                for (sum, &query) in sums.iter_mut().zip(queries) {
+                    *sum = s.mul_add_e_f32s(key, query, *sum);
                 }
             }
         }
-        start += BLOCK;
     }
     sums
 }
 
+/// Sums of `V` vectors of the values from vector `at` of each row, weighted for each query.
 #[inline(always)]
-fn store<S: Simd, const V: usize>(
-    sums: [[S::f32s; V]; ROWS],
-    c: &mut [f32],
-    bn: usize,
-    column: usize,
-) {
-    for (sums, line) in sums.into_iter().zip(c.chunks_exact_mut(bn)) {
-        let (vectors, _) = S::as_mut_simd_f32s(&mut line[column..]);
-        for (out, sum) in vectors.iter_mut().zip(sums) {
-            *out = sum;
-        }
-    }
-}
-
-/// Weighted sums of the values into the head's columns of the output.
-#[inline(always)]
-fn combine<'a, S: Simd>(
+fn weigh<S: Simd, const V: usize>(
     s: S,
-    (p, np): (&[f32], usize),
-    (v, dp): (&[f32], usize),
-    n: usize,
-    (factors, d, first): (&[f32; ROWS], usize, usize),
-    out: impl Iterator<Item = &'a mut [f32]>,
-) {
-    let p = lines(p, np);
-    let step = 2 * S::F32_LANES;
-    let mut out: [Option<&mut [f32]>; ROWS] = {
-        let mut out = out;
-        std::array::from_fn(|_| out.next().map(|line| &mut line[first..first + d]))
-    };
-    for column in (0..dp).step_by(step) {
-        // Blocks are two of the narrower vectors or one of the widest: then the last is single.
-        if dp - column >= step {
-            let sums = tile::<S, 2>(s, p, (v, dp), column, n);
-            scale_out(s, sums, factors, &mut out, column);
-        } else {
-            let sums = tile::<S, 1>(s, p, (v, dp), column, n);
-            scale_out(s, sums, factors, &mut out, column);
-        }
-    }
-}
-
-#[inline(always)]
-fn scale_out<S: Simd, const V: usize>(
-    s: S,
-    sums: [[S::f32s; V]; ROWS],
-    factors: &[f32; ROWS],
-    out: &mut [Option<&mut [f32]>; ROWS],
-    column: usize,
-) {
-    for ((sums, &factor), out) in sums.into_iter().zip(factors).zip(out) {
-        let Some(out) = out.as_deref_mut().and_then(|line| line.get_mut(column..)) else {
-            continue;
+    scores: &[f32],
+    width: usize,
+    values: &[S::f32s],
+    vectors: usize,
+    at: usize,
+) -> [[S::f32s; V]; QUERIES] {
+    let mut sums = [[s.splat_f32s(0.0); V]; QUERIES];
+    for (weights, value) in scores.chunks(width).zip(values.chunks_exact(vectors)) {
+        let (Some(weights), Some(value)) =
+            (weights.first_chunk::<QUERIES>(), value[at..].first_chunk::<V>())
+        else {
+            break;
         };
-        let factor = s.splat_f32s(factor);
-        for (out, sum) in out.chunks_mut(S::F32_LANES).zip(sums) {
-            s.partial_store_f32s(out, s.mul_f32s(sum, factor));
+        for (sums, &weight) in sums.iter_mut().zip(weights) {
+            let weight = s.splat_f32s(weight);
+            for (sum, &value) in sums.iter_mut().zip(value) {
+                *sum = s.mul_add_e_f32s(weight, value, *sum);
+            }
+        }
+    }
+    sums
+}
+
+/// Divides by the sums of the weights and stores.
+#[inline(always)]
+fn share<S: Simd, const V: usize>(
+    s: S,
+    sums: [[S::f32s; V]; QUERIES],
+    shares: &[f32; QUERIES],
+    out: &mut [f32],
+    hidden: usize,
+    columns: Range<usize>,
+) {
+    for ((sums, &share), line) in sums.into_iter().zip(shares).zip(out.chunks_exact_mut(hidden)) {
+        let share = s.splat_f32s(share);
+        let line = &mut line[columns.clone()];
+        let (full, _) = S::as_mut_simd_f32s(line);
+        if let Some(full) = full.first_chunk_mut::<V>() {
+            for (out, sum) in full.iter_mut().zip(sums) {
+                *out = s.mul_f32s(sum, share);
+            }
+        } else {
+            for (out, sum) in line.chunks_mut(S::F32_LANES).zip(sums) {
+                s.partial_store_f32s(out, s.mul_f32s(sum, share));
+            }
         }
     }
 }

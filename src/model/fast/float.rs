@@ -4,7 +4,7 @@ use pulp::{Simd, WithSimd};
 
 use super::PANEL;
 use super::kernel::Level;
-use super::vector::Finish;
+use super::vector::{Finish, Place};
 
 /// A dense layer's weights, packed for one kernel, with its bias.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ pub(super) struct Matrix {
     biases: Vec<f32>,
 }
 
-/// Room for activations in panels of [`PANEL`] tokens, a value of each token in a row.
+/// Room for activations in panels of a tile's rows, a value of each token in a row.
 #[derive(Debug, Default)]
-pub(super) struct Turned(Vec<[f32; PANEL]>);
+pub(super) struct Turned(Vec<f32>);
 
 impl Matrix {
     /// Packs `values` of [outputs, inputs].
@@ -52,9 +52,9 @@ impl Matrix {
         out: &mut [f32],
     ) {
         let rows = x.len() / self.inputs.max(1);
-        let need = rows.div_ceil(PANEL) * self.inputs;
+        let need = rows.next_multiple_of(PANEL) * self.inputs;
         if room.0.len() < need {
-            room.0.resize(need, [0.0; PANEL]);
+            room.0.resize(need, 0.0);
         }
         level.run(Product { matrix: self, x, turned: &mut room.0[..need], finish, out });
     }
@@ -80,7 +80,7 @@ impl WithSimd for Columns {
 struct Product<'a> {
     matrix: &'a Matrix,
     x: &'a [f32],
-    turned: &'a mut [[f32; PANEL]],
+    turned: &'a mut [f32],
     finish: Finish,
     out: &'a mut [f32],
 }
@@ -107,11 +107,12 @@ impl Product<'_> {
     fn tiles<S: Simd, const R: usize, const V: usize>(self, s: S) {
         let Self { matrix, x, turned, finish, out } = self;
         let (inputs, outputs) = (matrix.inputs, matrix.outputs);
-        let rows = x.len() / inputs;
-        for (r, row) in x.chunks_exact(inputs).enumerate() {
-            let panel = &mut turned[r / PANEL * inputs..][..inputs];
-            for (slots, &value) in panel.iter_mut().zip(row) {
-                slots[r % PANEL] = value;
+        let (turned, _) = turned.as_chunks_mut::<R>();
+        for (rows, tile) in x.chunks(R * inputs).zip(turned.chunks_exact_mut(inputs)) {
+            for (r, row) in rows.chunks_exact(inputs).enumerate() {
+                for (slots, &value) in tile.iter_mut().zip(row) {
+                    slots[r] = value;
+                }
             }
         }
         let columns = V * S::F32_LANES;
@@ -122,23 +123,25 @@ impl Product<'_> {
             let (panel, _) = panel.as_chunks::<V>();
             let (biases, _) = S::as_simd_f32s(&matrix.biases[column..]);
             let Some(biases) = biases.first_chunk::<V>() else { break };
-            for (t, tile) in turned.chunks_exact(inputs).enumerate() {
-                for first in (0..PANEL.min(rows - t * PANEL)).step_by(R) {
-                    let mut sums = [*biases; R];
-                    for (a, b) in tile.iter().zip(panel) {
-                        let Some(a) = a[first..].first_chunk::<R>() else { break };
-                        for (sums, &a) in sums.iter_mut().zip(a) {
-                            let a = s.splat_f32s(a);
-                            for (sum, &b) in sums.iter_mut().zip(b) {
-                                *sum = s.mul_add_e_f32s(a, b, *sum);
-                            }
+            for (tile, out) in turned.chunks_exact(inputs).zip(out.chunks_mut(R * outputs)) {
+                let mut sums = [[s.splat_f32s(0.0); V]; R];
+                for (a, b) in tile.iter().zip(panel) {
+                    for (sums, &a) in sums.iter_mut().zip(a) {
+                        let a = s.splat_f32s(a);
+                        for (sum, &b) in sums.iter_mut().zip(b) {
+                            *sum = s.mul_add_e_f32s(a, b, *sum);
                         }
                     }
-                    let lines = out.chunks_mut(outputs).skip(t * PANEL + first);
-                    for (sums, out) in sums.into_iter().zip(lines) {
-                        finish.row(s, sums, &mut out[column..column + width]);
+                }
+                // A second array, so that the first one can live in registers.
+                let mut biased = [*biases; R];
+                for r in 0..R {
+                    for v in 0..V {
+                        biased[r][v] = s.add_f32s(sums[r][v], biases[v]);
                     }
                 }
+                let columns = column..column + width;
+                finish.tile(s, &biased, Place { rows: out, length: outputs, columns });
             }
         }
     }

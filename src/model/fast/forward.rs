@@ -13,7 +13,7 @@ use crate::model::ModelError;
 /// Tokens that go through the feed-forward layers at a time: their states stay in the cache.
 const BLOCK: usize = 4 * PANEL;
 /// Tokens that go through the encoder at a time, but for a sequence that is longer.
-const GROUP: usize = 256;
+const GROUP: usize = 512;
 
 /// Buffers that a thread keeps between batches.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::kernel::Level;
-use super::pairs;
+use super::pairs::{self, NARROW};
 use super::vector::{Finish, peak};
 use super::{PANEL, WIDE};
 
@@ -35,21 +35,23 @@ pub(super) enum Packed {
     Pairs(Vec<pairs::Columns>),
 }
 
-/// Rows of activations in panels of [`PANEL`] tokens, each four values of each token in a row.
+/// Quads in a block; rows of weights and activations are padded to whole blocks.
+pub(super) const BLOCK: usize = 16;
+
+/// Rows of activations plus 128, each of as many blocks as [`Matrix::depth`] says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Activations<'a> {
-    pub(super) quads: &'a [[[u8; 4]; PANEL]],
-    /// A scale a token.
+    pub(super) blocks: &'a [[[u8; 4]; BLOCK]],
+    /// A scale a token, for whole tiles.
     pub(super) scales: &'a [f32],
 }
 
 /// Room for rounded activations.
 #[derive(Debug, Default)]
 pub(super) struct Rounded {
-    quads: Vec<[[u8; 4]; PANEL]>,
+    blocks: Vec<[[u8; 4]; BLOCK]>,
     pairs: Vec<pairs::Rows>,
     scales: Vec<f32>,
-    row: Vec<u8>,
 }
 
 impl Matrix {
@@ -65,7 +67,7 @@ impl Matrix {
         let packed = match level {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512(_) => Packed::Quads(quads(ints, inputs)),
-            _ => Packed::Pairs(pairs::pack(ints, inputs)),
+            _ => Packed::Pairs(pairs::pack(level, ints, inputs)),
         };
         let fill = |values: &[f32]| {
             let mut all = values.to_vec();
@@ -75,9 +77,9 @@ impl Matrix {
         Self { inputs, outputs, packed, scales: fill(scales), biases: fill(biases), starts }
     }
 
-    /// Number of quads in a row.
+    /// Number of blocks in a row.
     pub(super) fn depth(&self) -> usize {
-        self.inputs.div_ceil(4)
+        blocks(self.inputs)
     }
 
     /// Scales, biases and starting sums of a panel of outputs.
@@ -96,6 +98,15 @@ impl Matrix {
         }
     }
 
+    /// Scales and biases of a narrow panel of outputs.
+    #[inline(always)]
+    pub(super) fn narrow_columns(&self, first: usize) -> (&[f32; NARROW], &[f32; NARROW]) {
+        const NONE: &[f32; NARROW] = &[0.0; NARROW];
+        let scales = self.scales[first..].first_chunk().unwrap_or(NONE);
+        let biases = self.biases[first..].first_chunk().unwrap_or(NONE);
+        (scales, biases)
+    }
+
     /// `finish(x · weightsᵀ + bias)` of rows `x` of [rows, inputs] into `out`, [rows, outputs].
     pub(super) fn apply(
         &self,
@@ -108,13 +119,13 @@ impl Matrix {
         let rows = x.len() / self.inputs.max(1);
         room.reserve(rows, self.depth());
         level.run(Round { x, inputs: self.inputs, room: &mut *room });
-        let tiles = rows.div_ceil(PANEL) * self.depth();
-        let a = Activations { quads: &room.quads[..tiles], scales: &room.scales[..rows] };
+        let blocks = &room.blocks[..rows * self.depth()];
+        let a = Activations { blocks, scales: &room.scales[..rows.next_multiple_of(PANEL)] };
         match (level, &self.packed) {
             #[cfg(target_arch = "x86_64")]
             (Level::Avx512(vnni), Packed::Quads(quads)) => vnni.product(a, self, quads, finish, out),
             (level, Packed::Pairs(columns)) => {
-                pairs::widen(a.quads, &mut room.pairs);
+                pairs::widen(a.blocks, self.depth(), &mut room.pairs);
                 pairs::product(level, &room.pairs, a.scales, self, columns, finish, out);
             }
             #[cfg(target_arch = "x86_64")]
@@ -137,17 +148,19 @@ impl Matrix {
 impl Rounded {
     fn reserve(&mut self, rows: usize, depth: usize) {
         let grow = |have: usize, need: usize| if have < need { need } else { have };
-        let tiles = rows.div_ceil(PANEL) * depth;
-        self.quads.resize(grow(self.quads.len(), tiles), [[128; 4]; PANEL]);
-        self.scales.resize(grow(self.scales.len(), rows), 0.0);
-        self.row.clear();
-        self.row.resize(depth * 4, 128);
+        self.blocks.resize(grow(self.blocks.len(), rows * depth), [[128; 4]; BLOCK]);
+        self.scales.resize(grow(self.scales.len(), rows.next_multiple_of(PANEL)), 0.0);
     }
+}
+
+/// Blocks in a row of so many values.
+pub(super) fn blocks(inputs: usize) -> usize {
+    inputs.div_ceil(4 * BLOCK)
 }
 
 /// Weights in panels for VNNI.
 fn quads(ints: &[u8], inputs: usize) -> Vec<[[u8; 64]; 2]> {
-    let depth = inputs.div_ceil(4);
+    let depth = blocks(inputs) * BLOCK;
     let outputs = ints.len() / inputs.max(1);
     let mut out = vec![[[0u8; 64]; 2]; outputs.div_ceil(WIDE) * depth];
     for (row, ints) in ints.chunks_exact(inputs.max(1)).enumerate() {
@@ -172,20 +185,17 @@ impl WithSimd for Round<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let Rounded { quads, scales, row: bytes, .. } = self.room;
-        let depth = self.inputs.div_ceil(4);
-        for (r, (row, scale)) in self.x.chunks_exact(self.inputs).zip(scales).enumerate() {
+        let Rounded { blocks, scales, .. } = self.room;
+        let depth = self::blocks(self.inputs);
+        let rows = self.x.chunks_exact(self.inputs).zip(blocks.chunks_exact_mut(depth));
+        for ((row, out), scale) in rows.zip(scales) {
             let peak = peak(s, row);
             *scale = peak / 127.0;
             let factor = if peak > 0.0 { 127.0 / peak } else { 0.0 };
-            for (byte, &x) in bytes.iter_mut().zip(row) {
+            // Weights are zero where a row ends before its last block.
+            for (byte, &x) in out.as_flattened_mut().as_flattened_mut().iter_mut().zip(row) {
                 // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
                 *byte = ((x * factor + 12_582_912.0).to_bits() as u8) ^ 0x80;
-            }
-            let tile = &mut quads[r / PANEL * depth..][..depth];
-            let lane = r % PANEL;
-            for (slots, quad) in tile.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                slots[lane] = *quad;
             }
         }
     }

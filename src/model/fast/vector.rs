@@ -1,10 +1,12 @@
 //! Functions of whole vectors, and what happens to a product before it is stored.
 
+use std::ops::Range;
+
 use pulp::Simd;
 
 use crate::model::Activation;
 
-/// `2ˣ` within 2 units in the last place; 0 below −126.
+/// `2ˣ` for x ≤ 126 within 2 units in the last place; 2⁻¹²⁶ below that.
 #[inline(always)]
 pub(super) fn exp2<S: Simd>(s: S, x: S::f32s) -> S::f32s {
     // Minimax polynomial of 2^f for |f| ≤ ½, relative error 7.5e-8.
@@ -12,7 +14,7 @@ pub(super) fn exp2<S: Simd>(s: S, x: S::f32s) -> S::f32s {
         [1.000_000_1, 0.693_146_97, 0.240_221_2, 0.055_507_133, 0.009_675_541, 0.001_327_646_5];
     // Adding 1.5·2²³ rounds to an integer and leaves it in the low mantissa bits.
     let magic = s.splat_f32s(12_582_912.0);
-    let x = s.min_f32s(s.max_f32s(x, s.splat_f32s(-126.5)), s.splat_f32s(126.0));
+    let x = s.max_f32s(x, s.splat_f32s(-126.0));
     let shifted = s.add_f32s(x, magic);
     let f = s.sub_f32s(x, s.sub_f32s(shifted, magic));
     let mut p = s.splat_f32s(P[5]);
@@ -20,14 +22,14 @@ pub(super) fn exp2<S: Simd>(s: S, x: S::f32s) -> S::f32s {
         p = s.mul_add_e_f32s(p, f, s.splat_f32s(c));
     }
     let exponent = s.wrapping_dyn_shl_u32s(s.transmute_u32s_f32s(shifted), s.splat_u32s(23));
-    let value = s.transmute_f32s_u32s(s.add_u32s(s.transmute_u32s_f32s(p), exponent));
-    let is_zero = s.less_than_f32s(x, s.splat_f32s(-126.0));
-    s.select_f32s(is_zero, s.splat_f32s(0.0), value)
+    s.transmute_f32s_u32s(s.add_u32s(s.transmute_u32s_f32s(p), exponent))
 }
 
+/// `eˣ`, not above about 10³⁷.
 #[inline(always)]
 fn exp<S: Simd>(s: S, x: S::f32s) -> S::f32s {
-    exp2(s, s.mul_f32s(x, s.splat_f32s(std::f32::consts::LOG2_E)))
+    let x = s.mul_f32s(x, s.splat_f32s(std::f32::consts::LOG2_E));
+    exp2(s, s.min_f32s(x, s.splat_f32s(125.0)))
 }
 
 /// `x · Φ(x)`, with Φ within 1e-7 (Abramowitz and Stegun 7.1.26).
@@ -113,38 +115,93 @@ impl Finish {
         }
     }
 
+    /// Finishes the sums of a tile of `R` rows and `V` vectors into their place.
+    // Decided here and not for each vector: the loops have no branch. No closures: they would not
+    // be compiled for the instructions of the kernel.
     #[inline(always)]
-    fn apply<S: Simd>(self, s: S, x: S::f32s, before: S::f32s) -> S::f32s {
+    pub(super) fn tile<S: Simd, const V: usize, const R: usize>(
+        self,
+        s: S,
+        sums: &[[S::f32s; V]; R],
+        place: Place<'_>,
+    ) {
         match self {
-            Self::Store => x,
-            Self::Add => s.add_f32s(x, before),
-            Self::Gelu => gelu(s, x),
-            Self::GeluCoarse => gelu_coarse(s, x),
-            Self::GeluTanh => gelu_tanh(s, x),
-            Self::Relu => s.max_f32s(x, s.splat_f32s(0.0)),
+            Self::Store => place.fill(s, sums, tail::Store),
+            Self::Add => place.fill(s, sums, tail::Add),
+            Self::Gelu => place.fill(s, sums, tail::Gelu),
+            Self::GeluCoarse => place.fill(s, sums, tail::GeluCoarse),
+            Self::GeluTanh => place.fill(s, sums, tail::GeluTanh),
+            Self::Relu => place.fill(s, sums, tail::Relu),
         }
+    }
+}
+
+/// Where a tile's results go.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    /// The tile's rows, whole; there may be fewer than the tile has.
+    pub(super) rows: &'a mut [f32],
+    /// Length of a row.
+    pub(super) length: usize,
+    /// The tile's columns; at the right edge of the matrix fewer than it has.
+    pub(super) columns: Range<usize>,
+}
+
+impl Place<'_> {
+    #[inline(always)]
+    fn fill<S: Simd, T: Tail, const V: usize, const R: usize>(
+        self,
+        s: S,
+        sums: &[[S::f32s; V]; R],
+        tail: T,
+    ) {
+        for (row, sums) in self.rows.chunks_mut(self.length).zip(sums) {
+            let row = &mut row[self.columns.clone()];
+            let (vectors, _) = S::as_mut_simd_f32s(row);
+            if let Some(vectors) = vectors.first_chunk_mut::<V>() {
+                for (out, &x) in vectors.iter_mut().zip(sums) {
+                    *out = tail.apply(s, x, *out);
+                }
+            } else {
+                for (out, &x) in row.chunks_mut(S::F32_LANES).zip(sums) {
+                    let x = tail.apply(s, x, s.partial_load_f32s(out));
+                    s.partial_store_f32s(out, x);
+                }
+            }
+        }
+    }
+}
+
+/// One way to finish: what is stored of a sum and what is in its place.
+trait Tail: Copy {
+    fn apply<S: Simd>(self, s: S, x: S::f32s, before: S::f32s) -> S::f32s;
+}
+
+mod tail {
+    use pulp::Simd;
+
+    use super::{Tail, gelu, gelu_coarse, gelu_tanh};
+
+    macro_rules! tail {
+        ($name:ident, |$s:ident, $x:ident, $before:ident| $value:expr) => {
+            #[derive(Clone, Copy)]
+            pub(super) struct $name;
+
+            impl Tail for $name {
+                #[inline(always)]
+                fn apply<S: Simd>(self, $s: S, $x: S::f32s, $before: S::f32s) -> S::f32s {
+                    $value
+                }
+            }
+        };
     }
 
-    /// Finishes a row of a tile into `out`, which has the tile's columns or, at the right edge of
-    /// the matrix, fewer.
-    #[inline(always)]
-    pub(super) fn row<S: Simd, const V: usize>(self, s: S, sums: [S::f32s; V], out: &mut [f32]) {
-        let (vectors, rest) = S::as_mut_simd_f32s(out);
-        if let Some(vectors) = vectors.first_chunk_mut::<V>() {
-            for (out, x) in vectors.iter_mut().zip(sums) {
-                *out = self.apply(s, x, *out);
-            }
-            return;
-        }
-        let full = vectors.len();
-        for (out, &x) in vectors.iter_mut().zip(&sums) {
-            *out = self.apply(s, x, *out);
-        }
-        if let Some(&x) = sums.get(full) {
-            let x = self.apply(s, x, s.partial_load_f32s(rest));
-            s.partial_store_f32s(rest, x);
-        }
-    }
+    tail!(Store, |_s, x, _before| x);
+    tail!(Add, |s, x, before| s.add_f32s(x, before));
+    tail!(Gelu, |s, x, _before| gelu(s, x));
+    tail!(GeluCoarse, |s, x, _before| gelu_coarse(s, x));
+    tail!(GeluTanh, |s, x, _before| gelu_tanh(s, x));
+    tail!(Relu, |s, x, _before| s.max_f32s(x, s.splat_f32s(0.0)));
 }
 
 /// Largest absolute value of a slice.
@@ -164,17 +221,6 @@ pub(super) fn peak<S: Simd>(s: S, x: &[f32]) -> f32 {
     let [a, b, c, d] = peaks;
     let peak = s.reduce_max_f32s(s.max_f32s(s.max_f32s(a, b), s.max_f32s(c, d)));
     rest.iter().fold(peak, |m, v| m.max(v.abs()))
-}
-
-/// Largest value of a slice of whole vectors.
-#[inline(always)]
-pub(super) fn peak_of<S: Simd>(s: S, x: &[f32]) -> f32 {
-    let (vectors, _) = S::as_simd_f32s(x);
-    let mut peak = s.splat_f32s(f32::NEG_INFINITY);
-    for &v in vectors {
-        peak = s.max_f32s(peak, v);
-    }
-    s.reduce_max_f32s(peak)
 }
 
 /// Sum of `vector` or `single` over a slice of whole vectors and a rest.
