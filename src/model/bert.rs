@@ -428,7 +428,8 @@ fn tokens_of(batch: &Batch, sequences: &Sequences) -> Result<Vec<[u32; 3]>, Mode
 pub(super) const WORD: &str = "embeddings.word_embeddings.weight";
 pub(super) const POSITION: &str = "embeddings.position_embeddings.weight";
 pub(super) const SEGMENT: &str = "embeddings.token_type_embeddings.weight";
-pub(super) const EMBEDDING_NORM: [&str; 2] = ["embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"];
+pub(super) const EMBEDDING_NORM: [&str; 2] =
+    ["embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"];
 
 /// Hugging Face names of a layer's tensors.
 pub(super) struct LayerNames(String);

@@ -250,11 +250,12 @@ impl Head {
     ) {
         let (values, _) = S::as_simd_f32s(&values[..self.n * self.padded()]);
         let vectors = self.padded() / S::F32_LANES;
+        let used = self.d.div_ceil(S::F32_LANES);
         let mut at = 0;
-        while at < vectors {
+        while at < used {
             let column = self.column + at * S::F32_LANES;
             let end = self.column + self.d;
-            if vectors - at >= 2 {
+            if used - at >= 2 {
                 let sums = weigh::<S, 2>(s, scores, width, values, vectors, at);
                 share::<S, 2>(s, sums, shares, out, self.hidden, column..end);
                 at += 2;
@@ -281,8 +282,7 @@ fn tile<S: Simd, const V: usize>(
     let last = (keys.len() / blocks).saturating_sub(1);
     let mut sums = [[s.splat_f32s(0.0); V]; KEYS];
     for (b, queries) in queries.iter().enumerate() {
-        let keys: [&[f32; BLOCK]; KEYS] =
-            std::array::from_fn(|r| &keys[r.min(last) * blocks + b]);
+        let keys: [&[f32; BLOCK]; KEYS] = std::array::from_fn(|r| &keys[r.min(last) * blocks + b]);
         for (x, queries) in queries.iter().enumerate() {
             for (sums, key) in sums.iter_mut().zip(&keys) {
                 let key = s.splat_f32s(key[x]);

@@ -123,7 +123,9 @@ impl Matrix {
         let a = Activations { blocks, scales: &room.scales[..rows.next_multiple_of(PANEL)] };
         match (level, &self.packed) {
             #[cfg(target_arch = "x86_64")]
-            (Level::Avx512(vnni), Packed::Quads(quads)) => vnni.product(a, self, quads, finish, out),
+            (Level::Avx512(vnni), Packed::Quads(quads)) => {
+                vnni.product(a, self, quads, finish, out)
+            }
             (level, Packed::Pairs(columns)) => {
                 pairs::widen(a.blocks, self.depth(), &mut room.pairs);
                 pairs::product(level, &room.pairs, a.scales, self, columns, finish, out);

@@ -77,8 +77,8 @@ impl<'a> Loader<'a> {
         // Attention scales its scores and takes powers of two.
         let width = (hidden_size / num_attention_heads) as f32;
         let factors = [std::f32::consts::LOG2_E / width.sqrt(), 1.0, 1.0];
-        let qkv = [0, 1, 2]
-            .map(|i| Part { weight: &weights[i], bias: &biases[i], factor: factors[i] });
+        let qkv =
+            [0, 1, 2].map(|i| Part { weight: &weights[i], bias: &biases[i], factor: factors[i] });
         let [out_bias, out_weight, out_offset] = n.out_norm();
         let [down_bias, down_weight, down_offset] = n.down_norm();
         let single = |weight: &str, bias: &str| self.linear(&[Part { weight, bias, factor: 1.0 }]);
@@ -114,9 +114,7 @@ impl<'a> Loader<'a> {
             scales.extend(scaled(part_scales));
         }
         Ok(match self.numbers {
-            Numbers::Int8 => {
-                Linear::Int8(int8::Matrix::pack(self.level, &ints, &scales, &biases))
-            }
+            Numbers::Int8 => Linear::Int8(int8::Matrix::pack(self.level, &ints, &scales, &biases)),
             Numbers::F32 => Linear::Float(float::Matrix::pack(self.level, &values, &biases)),
         })
     }

@@ -22,6 +22,8 @@ mod linear;
 mod load;
 mod norm;
 mod pairs;
+#[cfg(test)]
+mod tests;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod vnni;

@@ -35,8 +35,7 @@ fn exp<S: Simd>(s: S, x: S::f32s) -> S::f32s {
 /// `x · Φ(x)`, with Φ within 1e-7 (Abramowitz and Stegun 7.1.26).
 #[inline(always)]
 fn gelu<S: Simd>(s: S, x: S::f32s) -> S::f32s {
-    const P: [f32; 5] =
-        [0.127_414_8, -0.142_248_37, 0.710_706_9, -0.726_576_01, 0.530_702_7];
+    const P: [f32; 5] = [0.127_414_8, -0.142_248_37, 0.710_706_9, -0.726_576_01, 0.530_702_7];
     let one = s.splat_f32s(1.0);
     let a = s.abs_f32s(x);
     let e = exp(s, s.mul_f32s(s.mul_f32s(x, x), s.splat_f32s(-0.5)));
