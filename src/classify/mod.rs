@@ -1,39 +1,57 @@
 //! From sentences to probabilities, stances and findings.
 //!
-//! [`Classifier`] holds a loaded model and runs it over any number of inputs: encoded, sorted by
-//! length into batches under a token budget, whole batches handed to workers that compute on one
-//! thread each, results in the order of the inputs. It knows nothing of files, formats or output.
+//! [`Classifier`] holds a loaded model and runs it over any number of inputs: handed in small lots
+//! to workers that tokenise and compute on one thread each, results in the order of the inputs. It
+//! knows nothing of files, formats or output.
 
+mod engine;
 mod error;
 mod explain;
+mod scoring;
+mod seen;
 mod workers;
 
 use serde::Serialize;
 
+pub use engine::EngineKind;
 pub use error::ClassifyError;
 pub use explain::Span;
 
 use crate::document::Document;
-use crate::encode::{Batch, Encoded, Input, Tokenizer, plan};
+use crate::encode::{Input, Tokenizer};
 use crate::label::{LabelSet, Stance};
 use crate::model::{
-    CandleEngine, CategorySettings, Engine, Logits, ModelConfig, ModelFiles, ModelSource, Settings,
+    CategorySettings, Engine, Kernel, ModelConfig, ModelFiles, ModelSource, Settings,
 };
 use crate::segment::{Sentence, sentences};
+use seen::Seen;
 use workers::Workers;
 
-/// How a classifier runs; results do not depend on it beyond rounding (1e-5).
+/// How a classifier runs; but for the engine, results do not depend on it beyond rounding (1e-5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Worker threads; 0 means one a core.
     pub threads: usize,
     /// Most tokens in a batch. Larger batches gain nothing on a CPU (they leave the L2 cache).
     pub token_budget: usize,
+    /// The implementation of the forward pass.
+    pub engine: EngineKind,
+    /// The instructions that our own engines run on; the best of the machine without it.
+    pub kernel: Option<Kernel>,
+    /// Bytes for remembering what was classified: each distinct input is computed once. 0 turns
+    /// it off.
+    pub remember: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: 0, token_budget: 512 }
+        Self {
+            threads: 0,
+            token_budget: 512,
+            engine: EngineKind::Auto,
+            kernel: None,
+            remember: 64 << 20,
+        }
     }
 }
 
@@ -116,8 +134,10 @@ pub struct Classifier {
     categories: Vec<CategorySettings>,
     tokenizer: Tokenizer,
     engine: Box<dyn Engine>,
+    kind: EngineKind,
     workers: Workers,
     token_budget: usize,
+    seen: Seen,
     origin: String,
     digest: String,
 }
@@ -159,15 +179,17 @@ impl Classifier {
             max_tokens,
             max_context,
         )?;
-        let engine = CandleEngine::load(&config, &files.weights)?;
+        let engine = options.engine.load(&config, files, options.kernel)?;
         let classifier = Self {
             categories: settings.resolve(&labels)?,
             labels,
             settings,
             tokenizer,
-            engine: Box::new(engine),
+            engine,
+            kind: options.engine.resolved(),
             workers: Workers::new(options.threads)?,
             token_budget: options.token_budget.max(1),
+            seen: Seen::new(options.remember),
             origin: files.origin.clone(),
             digest: files.digest(),
         };
@@ -191,6 +213,11 @@ impl Classifier {
         self.engine.as_ref()
     }
 
+    /// Which implementation that is, never [`EngineKind::Auto`].
+    pub fn engine_kind(&self) -> EngineKind {
+        self.kind
+    }
+
     /// The tokenizer with the model's limits.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
@@ -204,81 +231,6 @@ impl Classifier {
     /// SHA-256 over the model's files, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
-    }
-
-    /// Probabilities of every input, in their order.
-    ///
-    /// An input over the model's limit is read in overlapping windows; for each category the
-    /// window in which it is most probable counts.
-    ///
-    /// # Errors
-    /// [`ClassifyError`] when a text cannot be tokenised, the computation fails, or the model
-    /// gives values that are not finite.
-    pub fn scores(&self, inputs: &[Input<'_>]) -> Result<Vec<Scores>, ClassifyError> {
-        // Chunks are large enough that a worker seldom asks and small enough to share out evenly.
-        let chunks: Vec<&[Input<'_>]> = inputs.chunks(64).collect();
-        let encoded = self.workers.map(chunks.len(), |i| {
-            chunks[i]
-                .iter()
-                .map(|input| {
-                    self.tokenizer.encode(input.text, &self.settings.context.compose(input))
-                })
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(ClassifyError::from)
-        })?;
-        let mut owners = Vec::new();
-        let mut sequences: Vec<&Encoded> = Vec::new();
-        for (owner, windows) in encoded.iter().flatten().enumerate() {
-            for window in &windows.windows {
-                owners.push(owner);
-                sequences.push(window);
-            }
-        }
-        let lengths: Vec<usize> = sequences.iter().map(|s| s.ids.len()).collect();
-        let batches = plan(&lengths, self.token_budget);
-        let logits = self.workers.map(batches.len(), |i| {
-            let batch = Batch::pack(batches[i].iter().map(|&s| sequences[s]));
-            Ok(self.engine.logits(&batch)?)
-        })?;
-        let mut scores: Vec<Scores> =
-            vec![Scores { category: Vec::new(), denied: Vec::new(), windows: 0 }; inputs.len()];
-        for (members, logits) in batches.iter().zip(&logits) {
-            for (row, &sequence) in members.iter().enumerate() {
-                self.merge(&mut scores[owners[sequence]], logits, row)?;
-            }
-        }
-        Ok(scores)
-    }
-
-    /// Adds one window's logits to the scores of its input.
-    fn merge(&self, scores: &mut Scores, logits: &Logits, row: usize) -> Result<(), ClassifyError> {
-        let count = self.labels.len();
-        let range = row * count..(row + 1) * count;
-        let category = logits.category.get(range.clone()).ok_or(ClassifyError::NotFinite)?;
-        let denied = if self.labels.has_stance() {
-            logits.denied.get(range).ok_or(ClassifyError::NotFinite)?
-        } else {
-            &[]
-        };
-        if category.iter().chain(denied).any(|l| !l.is_finite()) {
-            return Err(ClassifyError::NotFinite);
-        }
-        let is_first = scores.windows == 0;
-        scores.windows += 1;
-        if is_first {
-            scores.category = vec![-1.0; count];
-            scores.denied = vec![0.0; denied.len()];
-        }
-        for (c, settings) in self.categories.iter().enumerate() {
-            let about = settings.category_probability(category[c]);
-            if about > scores.category[c] {
-                scores.category[c] = about;
-                if let (Some(slot), Some(logit)) = (scores.denied.get_mut(c), denied.get(c)) {
-                    *slot = settings.denied_probability(*logit);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Cuts a document into sentences and classifies each, in document order.

@@ -34,6 +34,11 @@ impl Workers {
         Ok(Self { pools })
     }
 
+    /// Number of workers.
+    pub(super) fn count(&self) -> usize {
+        self.pools.len()
+    }
+
     /// `job(0), …, job(count - 1)` over all workers; results in order, or the first error.
     ///
     /// Jobs are taken one by one, so give out the large ones first.

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit::Exit;
+use crate::classify::{EngineKind, Options};
 use crate::label::Stance;
-use crate::model::ModelSource;
+use crate::model::{Kernel, ModelSource};
 
 /// Reads terms of service and privacy policies.
 ///
@@ -96,6 +97,31 @@ pub struct ModelArgs {
     pub model: ModelSource,
 }
 
+/// How to run the model.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct EngineArgs {
+    /// Threads to run on; 0 for all cores.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// What to compute with: auto, int8, f32 or candle.
+    ///
+    /// `int8` rounds weights and activations to 8-bit integers and is three times as fast as
+    /// `f32`; `candle` is the plain implementation that both are checked against. `auto` is int8.
+    #[arg(long, value_name = "ENGINE", default_value_t = EngineKind::Auto)]
+    pub engine: EngineKind,
+    /// The instructions to compute with, for tests: generic, neon, avx2 or avx512.
+    #[arg(long, value_name = "KERNEL", env = "FINEPRINT_KERNEL", hide = true)]
+    pub kernel: Option<Kernel>,
+}
+
+impl EngineArgs {
+    /// The classifier's options.
+    pub fn options(&self) -> Options {
+        let Self { threads, engine, kernel } = *self;
+        Options { threads, engine, kernel, ..Options::default() }
+    }
+}
+
 /// Arguments of `fineprint classify`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = classify_help())]
@@ -137,9 +163,9 @@ pub struct ClassifyArgs {
     /// The model.
     #[command(flatten, next_help_heading = "Model")]
     pub model: ModelArgs,
-    /// Threads to run on; 0 for all cores.
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Model")]
-    pub threads: usize,
+    /// How to run it.
+    #[command(flatten, next_help_heading = "Model")]
+    pub engine: EngineArgs,
 
     /// Output only findings of these categories; `fineprint labels` lists them.
     #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Findings")]

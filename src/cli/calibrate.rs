@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
+use super::args::EngineArgs;
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::batch::AtomicFile;
-use crate::classify::{self, Classifier};
+use crate::classify::Classifier;
 use crate::eval::rule::{Fit, ReviewBand, Rule, cross_fit, review_band};
 use crate::eval::scaling::Freedom;
 use crate::eval::tally::Tally;
@@ -54,9 +55,9 @@ pub struct CalibrateArgs {
     /// Print figures and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Threads to run on; 0 for all cores.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
+    /// How to run it.
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 /// Reads a share.
@@ -77,8 +78,7 @@ pub(super) fn run(args: &CalibrateArgs, printer: &Printer) -> anyhow::Result<Exi
     // The model is asked for what it says without any calibration.
     let old = std::mem::take(&mut settings.categories);
     files.settings = Some(settings.to_json().into_bytes().into());
-    let options = classify::Options { threads: args.threads, ..classify::Options::default() };
-    let classifier = Classifier::from_files(&files, &options)?;
+    let classifier = Classifier::from_files(&files, &args.engine.options())?;
     let labels = classifier.labels().clone();
     let mut sentences = Vec::new();
     for path in &args.files {

@@ -11,7 +11,7 @@ use super::args::{ClassifyArgs, InputFormat, OutputFormat};
 use super::exit::{Exit, Outcome};
 use super::printer::Printer;
 use crate::batch::{self, AtomicFile, Discovery, Processed, Source, Walk, WalkOptions};
-use crate::classify::{self, Classifier};
+use crate::classify::Classifier;
 use crate::document::{Format, ParseOptions};
 use crate::label::{LabelSet, Stance};
 use crate::report::record::{Run, RunOptions, SCHEMA, Status};
@@ -27,8 +27,7 @@ const SHOWN_FINDINGS: usize = 5;
 pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let inputs = Inputs::resolve(args, printer)?;
     let mut output = Output::open(args.output.as_deref(), printer)?;
-    let options = classify::Options { threads: args.threads, ..classify::Options::default() };
-    let classifier = Classifier::load(&args.model.model, &options)?;
+    let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
     let plan = Plan::resolve(args, classifier.labels())?;
 
     let mut outcome = Outcome::default();
@@ -191,6 +190,7 @@ fn describe(args: &ClassifyArgs, classifier: &Classifier) -> Run {
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         model: classifier.origin().to_owned(),
         model_digest: classifier.digest().to_owned(),
+        engine: classifier.engine_kind().to_string(),
         language: classifier.settings().language.clone(),
         categories: labels.names().map(str::to_owned).collect(),
         has_stance: labels.has_stance(),
@@ -242,7 +242,7 @@ impl Session<'_> {
                 lines: args.lines,
             },
             language,
-            threads: args.threads,
+            threads: args.engine.threads,
             ..batch::Options::default()
         };
         let progress = self.progress.clone();

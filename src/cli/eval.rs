@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
-use super::args::ModelArgs;
+use super::args::{EngineArgs, ModelArgs};
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::batch::AtomicFile;
-use crate::classify::{self, Classifier};
+use crate::classify::Classifier;
 use crate::eval::baseline::{Centroids, KeywordRules, TfIdf, TfIdfOptions};
 use crate::eval::bootstrap::Bootstrap;
 use crate::eval::model::FrozenEncoder;
@@ -62,9 +62,9 @@ pub struct EvalArgs {
     /// service are decided by a rule from the other services' sentences.
     #[arg(long)]
     cross_fit: bool,
-    /// Threads to run on; 0 for all cores.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
+    /// How to run it.
+    #[command(flatten)]
+    engine: EngineArgs,
 
     /// The report's format.
     #[arg(long, value_enum, default_value_t = EvalFormat::Text, value_name = "FORMAT", help_heading = "Output")]
@@ -197,8 +197,7 @@ fn first(args: &EvalArgs) -> anyhow::Result<(String, LabelSet, Box<dyn Predictor
 }
 
 fn load(args: &EvalArgs, source: &ModelSource) -> anyhow::Result<Classifier> {
-    let options = classify::Options { threads: args.threads, ..classify::Options::default() };
-    Ok(Classifier::load(source, &options)?)
+    Ok(Classifier::load(source, &args.engine.options())?)
 }
 
 /// A model or a file of predictions to compare with.

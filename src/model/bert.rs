@@ -431,48 +431,49 @@ fn tokens_of(batch: &Batch, sequences: &Sequences) -> Result<Vec<[u32; 3]>, Mode
 }
 
 pub(super) const WORD: &str = "embeddings.word_embeddings.weight";
-const POSITION: &str = "embeddings.position_embeddings.weight";
-const SEGMENT: &str = "embeddings.token_type_embeddings.weight";
-const EMBEDDING_NORM: [&str; 2] = ["embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"];
+pub(super) const POSITION: &str = "embeddings.position_embeddings.weight";
+pub(super) const SEGMENT: &str = "embeddings.token_type_embeddings.weight";
+pub(super) const EMBEDDING_NORM: [&str; 2] =
+    ["embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"];
 
 /// Hugging Face names of a layer's tensors.
-struct LayerNames(String);
+pub(super) struct LayerNames(String);
 
 impl LayerNames {
-    fn new(layer: usize) -> Self {
+    pub(super) fn new(layer: usize) -> Self {
         Self(format!("encoder.layer.{layer}"))
     }
 
-    fn qkv_weights(&self) -> [String; 3] {
+    pub(super) fn qkv_weights(&self) -> [String; 3] {
         ["query", "key", "value"].map(|p| format!("{}.attention.self.{p}.weight", self.0))
     }
 
-    fn qkv_biases(&self) -> [String; 3] {
+    pub(super) fn qkv_biases(&self) -> [String; 3] {
         ["query", "key", "value"].map(|p| format!("{}.attention.self.{p}.bias", self.0))
     }
 
-    fn out_weight(&self) -> String {
+    pub(super) fn out_weight(&self) -> String {
         format!("{}.attention.output.dense.weight", self.0)
     }
 
-    fn out_norm(&self) -> [String; 3] {
+    pub(super) fn out_norm(&self) -> [String; 3] {
         ["dense.bias", "LayerNorm.weight", "LayerNorm.bias"]
             .map(|p| format!("{}.attention.output.{p}", self.0))
     }
 
-    fn up_weight(&self) -> String {
+    pub(super) fn up_weight(&self) -> String {
         format!("{}.intermediate.dense.weight", self.0)
     }
 
-    fn up_bias(&self) -> String {
+    pub(super) fn up_bias(&self) -> String {
         format!("{}.intermediate.dense.bias", self.0)
     }
 
-    fn down_weight(&self) -> String {
+    pub(super) fn down_weight(&self) -> String {
         format!("{}.output.dense.weight", self.0)
     }
 
-    fn down_norm(&self) -> [String; 3] {
+    pub(super) fn down_norm(&self) -> [String; 3] {
         ["dense.bias", "LayerNorm.weight", "LayerNorm.bias"]
             .map(|p| format!("{}.output.{p}", self.0))
     }

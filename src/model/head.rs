@@ -289,8 +289,8 @@ impl Head {
     }
 }
 
-const POOLER: [&str; 2] = ["pooler.dense.weight", "pooler.dense.bias"];
-const CLASSIFIER: [&str; 2] = ["classifier.weight", "classifier.bias"];
+pub(super) const POOLER: [&str; 2] = ["pooler.dense.weight", "pooler.dense.bias"];
+pub(super) const CLASSIFIER: [&str; 2] = ["classifier.weight", "classifier.bias"];
 
 fn zeros(n: usize, device: &Device) -> CandleResult<Tensor> {
     Tensor::zeros(n, candle_core::DType::F32, device)

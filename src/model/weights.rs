@@ -54,26 +54,10 @@ impl Weights {
         config: &ModelConfig,
         device: &Device,
     ) -> Result<Self, ModelError> {
-        let file = SafeTensors::deserialize(bytes).map_err(|e| invalid(e.to_string()))?;
-        let mut views: BTreeMap<String, TensorView<'_>> = BTreeMap::new();
-        for (name, view) in file.iter() {
-            views.insert(canonical(name), view);
-        }
+        let file = WeightFile::open(bytes, config)?;
         let mut tensors = BTreeMap::new();
         for (name, shape) in expected(config) {
-            let view = views.get(&name).ok_or_else(|| {
-                invalid(format!("tensor `{name}` is missing: is it a BERT model of this config?"))
-            })?;
-            if view.shape() != shape {
-                return Err(invalid(format!(
-                    "tensor `{name}` has shape {:?}; config.json asks for {shape:?}",
-                    view.shape()
-                )));
-            }
-            let values = read(&name, view, views.get(&format!("{name}{SCALE}")))?;
-            if values.iter().any(|v| !v.is_finite()) {
-                return Err(invalid(format!("tensor `{name}` has values that are not finite")));
-            }
+            let values = file.floats(&name)?;
             tensors.insert(name, Tensor::from_vec(values, shape, device)?);
         }
         Ok(Self { tensors })
@@ -186,7 +170,7 @@ impl Weights {
 }
 
 /// Symmetric int8 by row: values `round(x / scale)` in −127..=127 as bytes, and the scales.
-fn quantize_rows(values: &[f32], columns: usize) -> (Vec<u8>, Vec<f32>) {
+pub(super) fn quantize_rows(values: &[f32], columns: usize) -> (Vec<u8>, Vec<f32>) {
     let mut ints = Vec::with_capacity(values.len());
     let mut scales = Vec::new();
     for row in values.chunks(columns.max(1)) {
@@ -198,44 +182,110 @@ fn quantize_rows(values: &[f32], columns: usize) -> (Vec<u8>, Vec<f32>) {
     (ints, scales)
 }
 
-/// The floats of a tensor of any supported type.
-fn read(
-    name: &str,
-    view: &TensorView<'_>,
-    scale: Option<&TensorView<'_>>,
-) -> Result<Vec<f32>, ModelError> {
-    let data = view.data();
-    match view.dtype() {
-        Dtype::F32 => Ok(floats(data)),
-        Dtype::F16 => Ok(data
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|b| half::f16::from_le_bytes(*b).to_f32())
-            .collect()),
-        Dtype::BF16 => Ok(data
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|b| half::bf16::from_le_bytes(*b).to_f32())
-            .collect()),
-        Dtype::I8 => {
-            let &[rows, columns] = view.shape() else {
-                return Err(invalid(format!("int8 tensor `{name}` is not a matrix")));
-            };
-            let scales = scale
-                .filter(|s| s.dtype() == Dtype::F32 && s.shape() == [rows])
-                .map(|s| floats(s.data()))
-                .ok_or_else(|| {
-                    invalid(format!("int8 tensor `{name}` needs `{name}{SCALE}`, F32 of [{rows}]"))
-                })?;
-            let mut values = Vec::with_capacity(data.len());
-            for (row, scale) in data.chunks(columns.max(1)).zip(scales) {
-                values.extend(row.iter().map(|&b| f32::from(b as i8) * scale));
+/// A safetensors file whose names and shapes fit a configuration.
+pub(super) struct WeightFile<'a> {
+    views: BTreeMap<String, TensorView<'a>>,
+}
+
+/// A matrix as it is on disk.
+pub(super) enum Rows<'a> {
+    /// Bytes of signed integers with a scale a row.
+    Int8 { ints: &'a [u8], scales: Vec<f32>, columns: usize },
+    /// Floats, row-major.
+    Float { values: Vec<f32>, columns: usize },
+}
+
+impl Rows<'_> {
+    /// The values, row-major.
+    pub(super) fn into_floats(self) -> Vec<f32> {
+        match self {
+            Self::Float { values, .. } => values,
+            Self::Int8 { ints, scales, columns } => {
+                let mut values = Vec::with_capacity(ints.len());
+                for (row, scale) in ints.chunks(columns.max(1)).zip(scales) {
+                    values.extend(row.iter().map(|&b| f32::from(b as i8) * scale));
+                }
+                values
             }
-            Ok(values)
         }
-        other => Err(invalid(format!("tensor `{name}` is {other:?}; use F32, F16, BF16 or I8"))),
+    }
+}
+
+impl<'a> WeightFile<'a> {
+    /// Opens a file and compares its names and shapes with a configuration.
+    pub(super) fn open(bytes: &'a [u8], config: &ModelConfig) -> Result<Self, ModelError> {
+        let file = SafeTensors::deserialize(bytes).map_err(|e| invalid(e.to_string()))?;
+        let views: BTreeMap<String, TensorView<'a>> =
+            file.iter().map(|(name, view)| (canonical(name), view)).collect();
+        for (name, shape) in expected(config) {
+            let view = views.get(&name).ok_or_else(|| {
+                invalid(format!("tensor `{name}` is missing: is it a BERT model of this config?"))
+            })?;
+            if view.shape() != shape {
+                return Err(invalid(format!(
+                    "tensor `{name}` has shape {:?}; config.json asks for {shape:?}",
+                    view.shape()
+                )));
+            }
+        }
+        Ok(Self { views })
+    }
+
+    fn view(&self, name: &str) -> Result<&TensorView<'a>, ModelError> {
+        self.views.get(name).ok_or_else(|| invalid(format!("tensor `{name}` is missing")))
+    }
+
+    /// The values of a tensor of any supported type, all finite.
+    pub(super) fn floats(&self, name: &str) -> Result<Vec<f32>, ModelError> {
+        let view = self.view(name)?;
+        if view.dtype() == Dtype::I8 {
+            return Ok(self.rows(name)?.into_floats());
+        }
+        let data = view.data();
+        let halves = data.as_chunks::<2>().0.iter();
+        let values: Vec<f32> = match view.dtype() {
+            Dtype::F32 => floats(data),
+            Dtype::F16 => halves.map(|b| half::f16::from_le_bytes(*b).to_f32()).collect(),
+            Dtype::BF16 => halves.map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect(),
+            other => {
+                return Err(invalid(format!(
+                    "tensor `{name}` is {other:?}; use F32, F16, BF16 or I8"
+                )));
+            }
+        };
+        finite(name, &values)?;
+        Ok(values)
+    }
+
+    /// A matrix, int8 as it lies in the file.
+    pub(super) fn rows(&self, name: &str) -> Result<Rows<'a>, ModelError> {
+        let view = self.view(name)?;
+        let &[rows, columns] = view.shape() else {
+            return Err(invalid(format!("tensor `{name}` is not a matrix")));
+        };
+        if view.dtype() != Dtype::I8 {
+            return Ok(Rows::Float { values: self.floats(name)?, columns });
+        }
+        let scale = format!("{name}{SCALE}");
+        let scales = self
+            .views
+            .get(&scale)
+            .filter(|s| s.dtype() == Dtype::F32 && s.shape() == [rows])
+            .map(|s| floats(s.data()))
+            .ok_or_else(|| {
+                invalid(format!("int8 tensor `{name}` needs `{scale}`, F32 of [{rows}]"))
+            })?;
+        finite(&scale, &scales)?;
+        Ok(Rows::Int8 { ints: view.data(), scales, columns })
+    }
+}
+
+/// Fails unless all values are finite.
+fn finite(name: &str, values: &[f32]) -> Result<(), ModelError> {
+    if values.iter().all(|v| v.is_finite()) {
+        Ok(())
+    } else {
+        Err(invalid(format!("tensor `{name}` has values that are not finite")))
     }
 }
 

@@ -41,6 +41,9 @@ pub struct Run {
     pub model: String,
     /// SHA-256 over the model's files, in hexadecimal.
     pub model_digest: String,
+    /// What computed: `int8`, `f32` or `candle`; their probabilities differ a little.
+    #[serde(default)]
+    pub engine: String,
     /// ISO 639-1 code of the language that the model reads; empty for any.
     pub language: String,
     /// Names of the model's categories, in its order.

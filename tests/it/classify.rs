@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fineprint::classify::{Classifier, Options};
+use fineprint::classify::{Classifier, EngineKind, Options};
 use fineprint::encode::Input;
 use fineprint::model::{ModelFiles, ModelSource};
 use proptest::prelude::*;
@@ -16,7 +16,12 @@ fn fixture_files() -> ModelFiles {
 }
 
 fn fixture(threads: usize, token_budget: usize) -> Classifier {
-    Classifier::from_files(&fixture_files(), &Options { threads, token_budget }).unwrap()
+    fixture_on(EngineKind::Auto, threads, token_budget)
+}
+
+fn fixture_on(engine: EngineKind, threads: usize, token_budget: usize) -> Classifier {
+    let options = Options { threads, token_budget, engine, ..Options::default() };
+    Classifier::from_files(&fixture_files(), &options).unwrap()
 }
 
 fn assert_close(a: &[f32], b: &[f32]) {
@@ -45,9 +50,10 @@ proptest! {
         texts in prop::collection::vec((sentence(), sentence()), 1..40),
         budget in 1usize..600,
         threads in 1usize..4,
+        engine in prop::sample::select(vec![EngineKind::Int8, EngineKind::F32, EngineKind::Candle]),
     ) {
-        let alone = fixture(1, 512);
-        let together = fixture(threads, budget);
+        let alone = fixture_on(engine, 1, 512);
+        let together = fixture_on(engine, threads, budget);
         let inputs: Vec<Input<'_>> = texts
             .iter()
             .map(|(text, lead_in)| Input { text, lead_in, heading: "" })
@@ -64,6 +70,47 @@ proptest! {
             assert_close(&batched[i].category, &backwards[i].category);
             assert_close(&batched[i].denied, &backwards[i].denied);
         }
+    }
+}
+
+#[test]
+fn what_is_remembered_is_what_was_computed() {
+    let texts = ["we sell data", "we do not sell data", "we sell data", "", "we sell data"];
+    let lead_ins = ["", "", "", "", "With your consent:"];
+    let inputs: Vec<Input<'_>> = (0..200)
+        .map(|i| Input { text: texts[i % 5], lead_in: lead_ins[i % 5], heading: "" })
+        .collect();
+    let plain = Options { threads: 2, remember: 0, ..Options::default() };
+    let expected = Classifier::from_files(&fixture_files(), &plain).unwrap().scores(&inputs);
+    let expected = expected.unwrap();
+    assert_ne!(expected[0], expected[4], "the lead-in counts");
+    // A memory of a few entries too, which forgets all the time.
+    for remember in [1 << 20, 600] {
+        let options = Options { remember, ..plain };
+        let classifier = Classifier::from_files(&fixture_files(), &options).unwrap();
+        for _ in 0..2 {
+            assert_eq!(classifier.scores(&inputs).unwrap(), expected, "{remember}");
+        }
+    }
+}
+
+#[test]
+fn every_engine_refuses_states_that_overflow() {
+    let mut files = fixture_files();
+    let mut weights = files.weights.to_vec();
+    let header = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
+    let text = std::str::from_utf8(&weights[8..8 + header]).unwrap();
+    let json: serde_json::Value = serde_json::from_str(text).unwrap();
+    let name = "bert.encoder.layer.0.output.LayerNorm.weight";
+    let at = json[name]["data_offsets"][0].as_u64().unwrap() as usize + 8 + header;
+    for value in weights[at..at + 128].as_chunks_mut::<4>().0 {
+        *value = f32::MAX.to_le_bytes();
+    }
+    files.weights = weights.into();
+    for engine in [EngineKind::Int8, EngineKind::F32, EngineKind::Candle] {
+        let options = Options { engine, ..Options::default() };
+        let error = Classifier::from_files(&files, &options).unwrap_err().to_string();
+        assert!(error.contains("not finite"), "{engine}: {error}");
     }
 }
 

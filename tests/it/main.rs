@@ -14,6 +14,7 @@ mod classify;
 mod cli;
 mod corpus;
 mod document;
+mod engine;
 mod eval;
 mod hub;
 mod licenses;

@@ -7,12 +7,12 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use super::super::args::ModelArgs;
+use super::super::args::{EngineArgs, ModelArgs};
 use super::super::exit::Exit;
 use super::super::printer::Printer;
 use super::write_to;
 use crate::batch::{self, Discovery, Processed, Walk, WalkOptions};
-use crate::classify::{self, Classifier, Scores};
+use crate::classify::{Classifier, Scores};
 use crate::corpus::sentence_id;
 use crate::corpus::uncertain::{Candidate, Choice, Choosing, choose, doubts};
 use crate::label::Label;
@@ -51,9 +51,9 @@ pub(super) struct UncertainArgs {
     /// Seed of what is random; the same seed gives the same choice.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
-    /// Threads to run on; 0 for all cores.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
+    /// How to run it.
+    #[command(flatten)]
+    engine: EngineArgs,
     /// The model.
     #[command(flatten)]
     model: ModelArgs,
@@ -107,8 +107,7 @@ struct SourceRow<'a> {
 
 /// Runs the verb.
 pub(super) fn run(args: &UncertainArgs, printer: &Printer) -> anyhow::Result<Exit> {
-    let options = classify::Options { threads: args.threads, ..classify::Options::default() };
-    let classifier = Classifier::load(&args.model.model, &options)?;
+    let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
     let (sentences, some_failed) = read(args, &classifier, printer)?;
     let candidates: Vec<Candidate<'_>> =
         sentences.iter().map(|s| Candidate { text: &s.text, doubts: &s.doubts }).collect();
@@ -155,7 +154,7 @@ fn read(
     let settings = classifier.settings().resolve(classifier.labels())?;
     let options = batch::Options {
         language: classifier.settings().language.clone(),
-        threads: args.threads,
+        threads: args.engine.threads,
         ..batch::Options::default()
     };
     let bar = printer.start_progress(None, "{spinner} {msg}");

@@ -1,0 +1,74 @@
+//! Which implementation of the forward pass a classifier runs on.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::{
+    CandleEngine, Engine, FastEngine, Kernel, ModelConfig, ModelError, ModelFiles, Numbers,
+};
+
+/// An implementation of the forward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum EngineKind {
+    /// The fastest of this machine: [`EngineKind::Int8`].
+    #[default]
+    Auto,
+    /// Our kernels on 8-bit integers.
+    Int8,
+    /// Our kernels on 32-bit floats.
+    F32,
+    /// Candle on 32-bit floats, the reference.
+    Candle,
+}
+
+impl EngineKind {
+    const ALL: [Self; 4] = [Self::Auto, Self::Int8, Self::F32, Self::Candle];
+
+    /// The name, as [`FromStr`] reads it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Int8 => "int8",
+            Self::F32 => "f32",
+            Self::Candle => "candle",
+        }
+    }
+
+    /// The kind that is meant on this machine, never [`EngineKind::Auto`].
+    #[must_use]
+    pub fn resolved(self) -> Self {
+        // The same numbers everywhere, so that the same findings come out everywhere.
+        if self == Self::Auto { Self::Int8 } else { self }
+    }
+
+    /// Loads the engine; `kernel` picks the instructions of our own ones, the best without it.
+    pub(super) fn load(
+        self,
+        config: &ModelConfig,
+        files: &ModelFiles,
+        kernel: Option<Kernel>,
+    ) -> Result<Box<dyn Engine>, ModelError> {
+        let numbers = match self.resolved() {
+            Self::Candle => return Ok(Box::new(CandleEngine::load(config, &files.weights)?)),
+            Self::F32 => Numbers::F32,
+            Self::Auto | Self::Int8 => Numbers::Int8,
+        };
+        let kernel = kernel.unwrap_or_else(Kernel::best);
+        Ok(Box::new(FastEngine::load(config, &files.weights, numbers, kernel)?))
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for EngineKind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == name);
+        known.ok_or_else(|| "auto, int8, f32 or candle is expected".to_owned())
+    }
+}

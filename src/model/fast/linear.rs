@@ -1,0 +1,44 @@
+//! A dense layer in either precision.
+
+use super::kernel::Level;
+use super::vector::Finish;
+use super::{float, int8};
+
+/// Weights `[outputs, inputs]` with a bias.
+#[derive(Debug)]
+pub(super) enum Linear {
+    Int8(int8::Matrix),
+    Float(float::Matrix),
+}
+
+/// Room for a block of activations in the form that the kernel reads.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    rounded: int8::Rounded,
+    turned: float::Turned,
+}
+
+impl Linear {
+    /// `finish(x · weightsᵀ + bias)` of rows `x` of [rows, inputs] into `out`, [rows, outputs].
+    pub(super) fn apply(
+        &self,
+        level: Level,
+        x: &[f32],
+        finish: Finish,
+        room: &mut Room,
+        out: &mut [f32],
+    ) {
+        match self {
+            Self::Int8(matrix) => matrix.apply(level, x, finish, &mut room.rounded, out),
+            Self::Float(matrix) => matrix.apply(level, x, finish, &mut room.turned, out),
+        }
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Int8(matrix) => matrix.bytes(),
+            Self::Float(matrix) => matrix.bytes(),
+        }
+    }
+}
