@@ -5,6 +5,7 @@
 //! program, not the library: its items may change in any version.
 
 pub mod args;
+pub mod bench;
 pub mod calibrate;
 mod classify;
 pub mod data;
@@ -58,6 +59,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),
         Command::Data(args) => data::run(args, printer),
+        Command::Bench(args) => bench::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
         Command::Calibrate(args) => calibrate::run(args, printer),
     }
