@@ -5,6 +5,7 @@
 //! does not.
 
 pub mod batch;
+pub mod bench;
 pub mod classify;
 pub mod cli;
 pub mod corpus;

@@ -41,6 +41,11 @@ impl EngineKind {
         if self == Self::Auto { Self::Int8 } else { self }
     }
 
+    /// The instructions that it runs on, given what was asked for.
+    pub(super) fn kernel(self, asked: Option<Kernel>) -> Option<Kernel> {
+        (self != Self::Candle).then(|| asked.unwrap_or_else(Kernel::best))
+    }
+
     /// Loads the engine; `kernel` picks the instructions of our own ones, the best without it.
     pub(super) fn load(
         self,
@@ -53,7 +58,7 @@ impl EngineKind {
             Self::F32 => Numbers::F32,
             Self::Auto | Self::Int8 => Numbers::Int8,
         };
-        let kernel = kernel.unwrap_or_else(Kernel::best);
+        let kernel = self.kernel(kernel).unwrap_or(Kernel::Generic);
         Ok(Box::new(FastEngine::load(config, &files.weights, numbers, kernel)?))
     }
 }

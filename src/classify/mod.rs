@@ -16,6 +16,7 @@ use serde::Serialize;
 pub use engine::EngineKind;
 pub use error::ClassifyError;
 pub use explain::Span;
+pub use scoring::States;
 
 use crate::document::Document;
 use crate::encode::{Input, Tokenizer};
@@ -135,6 +136,7 @@ pub struct Classifier {
     tokenizer: Tokenizer,
     engine: Box<dyn Engine>,
     kind: EngineKind,
+    kernel: Option<Kernel>,
     workers: Workers,
     token_budget: usize,
     seen: Seen,
@@ -187,6 +189,7 @@ impl Classifier {
             tokenizer,
             engine,
             kind: options.engine.resolved(),
+            kernel: options.engine.kernel(options.kernel),
             workers: Workers::new(options.threads)?,
             token_budget: options.token_budget.max(1),
             seen: Seen::new(options.remember),
@@ -216,6 +219,16 @@ impl Classifier {
     /// Which implementation that is, never [`EngineKind::Auto`].
     pub fn engine_kind(&self) -> EngineKind {
         self.kind
+    }
+
+    /// The instructions that the engine runs on; `None` for Candle, which chooses by itself.
+    pub fn kernel(&self) -> Option<Kernel> {
+        self.kernel
+    }
+
+    /// Number of worker threads.
+    pub fn threads(&self) -> usize {
+        self.workers.count()
     }
 
     /// The tokenizer with the model's limits.

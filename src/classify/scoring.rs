@@ -12,6 +12,15 @@ const BYTES_A_TOKEN: usize = 4;
 /// Into how many lots a worker's share is cut at least, so that all end at about the same time.
 const LOTS_A_WORKER: usize = 8;
 
+/// Hidden states of one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct States {
+    /// Size of one token's state.
+    pub width: usize,
+    /// States of all tokens, those of several windows one after the other, row-major.
+    pub values: Vec<f32>,
+}
+
 impl Classifier {
     /// Probabilities of every input, in their order.
     ///
@@ -25,6 +34,20 @@ impl Classifier {
         let lots = self.lots(inputs);
         let scores = self.workers.map(lots.len(), |i| self.lot(&inputs[lots[i].clone()]))?;
         Ok(scores.into_iter().flatten().collect())
+    }
+
+    /// Hidden states of the last layer for every input, in their order.
+    ///
+    /// # Errors
+    /// As [`Classifier::scores`].
+    pub fn states(&self, inputs: &[Input<'_>]) -> Result<Vec<States>, ClassifyError> {
+        self.workers.map(inputs.len(), |i| {
+            let context = self.settings.context.compose(&inputs[i]);
+            let windows = self.tokenizer.encode(inputs[i].text, &context)?.windows;
+            let batch = Batch::pack(&windows);
+            let values = self.engine.hidden_states(&batch)?;
+            Ok(States { width: values.len() / batch.tokens().max(1), values })
+        })
     }
 
     /// Cuts inputs into runs of about a batch each, or less where there are few.

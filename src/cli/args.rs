@@ -78,6 +78,8 @@ pub enum Command {
     Data(super::data::DataArgs),
     /// Measure a model on labelled sentences.
     Eval(Box<super::eval::EvalArgs>),
+    /// Measure the speed of this machine.
+    Bench(Box<super::bench::BenchArgs>),
     /// Fit a model's probabilities and thresholds on labelled sentences.
     Calibrate(super::calibrate::CalibrateArgs),
     /// Write a model as a plain Hugging Face folder.

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod average;
+pub mod bench;
 pub mod calibrate;
 mod classify;
 pub mod data;
@@ -74,6 +75,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Pretrain(args) => pretrain::run(args, printer),
         Command::Average(args) => average::run(args, printer),
         Command::Data(args) => data::run(args, printer),
+        Command::Bench(args) => bench::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
         Command::Calibrate(args) => calibrate::run(args, printer),
     }

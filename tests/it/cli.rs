@@ -451,3 +451,43 @@ fn help_and_version_are_printed_and_hold_the_exit_codes() {
     assert_eq!(sandbox.run(&["--version"]).stdout, "fineprint 0.1.0\n");
     assert_eq!(sandbox.run(&[]).status, Some(2));
 }
+
+#[test]
+fn bench_counts_what_it_measures_and_compares_engines() {
+    let sandbox = Sandbox::with(&[
+        ("policy.md", POLICY),
+        (
+            "s.jsonl",
+            "{\"text\": \"We sell data.\"}\n{\"text\": \"show ads\", \"lead_in\": \"We:\"}\n",
+        ),
+    ]);
+    let run = sandbox.run(&["bench", "policy.md", "--repeat", "2", "--format", "json"]);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    let record: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(record["schema"], "fineprint-bench/1");
+    assert_eq!(record["engine"], "int8");
+    let throughput = &record["throughput"];
+    assert_eq!(throughput["documents"], 1);
+    assert_eq!(throughput["bytes"], POLICY.len());
+    assert_eq!(throughput["seconds"].as_array().unwrap().len(), 2);
+    assert!(throughput["sentences_per_second"].as_f64().unwrap() > 0.0);
+    assert!(throughput["tokens"].as_u64() > throughput["sentences"].as_u64());
+
+    let lines = ["bench", "s.jsonl", "--lines", "--engine", "f32", "--compare", "candle"];
+    let run = sandbox.run(&[&lines[..], &["--format", "json"]].concat());
+    let record: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(record["throughput"]["documents"], 0);
+    assert_eq!(record["throughput"]["sentences"], 2);
+    assert_eq!(record["comparison"]["with"], "candle");
+    assert!(record["comparison"]["cosine_min"].as_f64().unwrap() > 0.999_99);
+    assert_eq!(record["comparison"]["same_decisions"], 1.0);
+
+    let run = sandbox.run(&[&lines[..], &["--limit", "1"]].concat());
+    assert!(run.stdout.contains("1 sentences, ") && run.stdout.contains("against    candle"));
+    assert_fails(&sandbox.run(&["bench", "gone.md"]), 3, "gone.md");
+    assert_fails(
+        &sandbox.run(&["bench", "policy.md", "--engine", "gpu"]),
+        3,
+        "int8, f32 or candle",
+    );
+}

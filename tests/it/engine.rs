@@ -76,7 +76,7 @@ impl Model {
     }
 }
 
-/// Kernels to test: the portable one takes a minute for MiniLM and is tested on the fixture.
+/// Kernels to test: the portable one takes a minute for `MiniLM` and is tested on the fixture.
 fn kernels(with_generic: bool) -> impl Iterator<Item = Kernel> {
     Kernel::available().filter(move |&k| with_generic || k != Kernel::Generic)
 }

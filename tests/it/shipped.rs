@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use fineprint::classify::Classifier;
+use fineprint::bench::compare;
+use fineprint::classify::{Classifier, EngineKind, Options};
+use fineprint::encode::Input;
 use fineprint::eval::Predictor;
 use fineprint::eval::examples::{self, Example};
 use fineprint::eval::metrics::{self, Metrics};
 use fineprint::eval::predictions::{self, Prediction};
 use fineprint::label::LabelSet;
+use fineprint::model::ModelSource;
 
 fn read(path: &Path) -> Option<Vec<Example>> {
     if path.exists() {
@@ -44,6 +47,21 @@ fn the_shipped_model_keeps_its_figures_on_real_sentences() {
     let m = measure("dev", &dev, &predict(&dev));
     assert!(m.categories.micro.f1.unwrap() > 0.82);
     assert!(m.categories.macro_f1.unwrap() > 0.83);
+}
+
+#[test]
+fn int8_decides_as_floats_do() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/clauses/test.jsonl");
+    let clauses = read(&path).unwrap();
+    let inputs: Vec<Input<'_>> = clauses.iter().map(Example::input).collect();
+    let [int8, candle] = [EngineKind::Int8, EngineKind::Candle].map(|engine| {
+        let options = Options { engine, ..Options::default() };
+        Classifier::load(&ModelSource::Embedded, &options).unwrap()
+    });
+    let c = compare(&int8, &candle, &inputs).unwrap();
+    println!("int8 against floats: {c:?}");
+    assert!(c.cosine_min > 0.99);
+    assert!(c.same_decisions > 0.985, "{}", c.same_decisions);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest up; a room uses only rooms of a lower rank.
-const RANKS: [(&str, u32); 13] = [
+const RANKS: [(&str, u32); 14] = [
     ("limits", 0),
     ("label", 0),
     ("document", 1),
@@ -16,7 +16,8 @@ const RANKS: [(&str, u32); 13] = [
     ("batch", 7),
     ("train", 7),
     ("corpus", 7),
-    ("cli", 8),
+    ("bench", 8),
+    ("cli", 9),
 ];
 
 fn root() -> PathBuf {

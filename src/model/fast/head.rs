@@ -48,8 +48,8 @@ impl Head {
     }
 
     /// Adds the logits of a sentence state to `rows`.
-    pub(super) fn logits(&self, level: Level, pooled: Vec<f32>, rows: &mut Vec<f32>) {
-        level.run(Apply { dense: &self.classifier, x: &pooled, out: rows });
+    pub(super) fn logits(&self, level: Level, pooled: &[f32], rows: &mut Vec<f32>) {
+        level.run(Apply { dense: &self.classifier, x: pooled, out: rows });
     }
 
     /// Parts rows of logits into categories and denials.

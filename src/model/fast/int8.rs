@@ -124,7 +124,7 @@ impl Matrix {
         match (level, &self.packed) {
             #[cfg(target_arch = "x86_64")]
             (Level::Avx512(vnni), Packed::Quads(quads)) => {
-                vnni.product(a, self, quads, finish, out)
+                vnni.product(a, self, quads, finish, out);
             }
             (level, Packed::Pairs(columns)) => {
                 pairs::widen(a.blocks, self.depth(), &mut room.pairs);

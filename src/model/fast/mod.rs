@@ -84,6 +84,7 @@ impl FastEngine {
     /// # Errors
     /// [`ModelError`] when the file does not fit the configuration, or this machine lacks the
     /// kernel.
+    #[expect(clippy::ptr_arg, reason = "what is borrowed for ever need not be copied")]
     pub fn load(
         config: &ModelConfig,
         weights: &Cow<'static, [u8]>,
@@ -127,7 +128,7 @@ impl Engine for FastEngine {
         let mut rows = Vec::with_capacity(batch.len() * head.width());
         self.forward(batch, |states, sequences| {
             for range in sequences {
-                head.logits(self.level, head.pool(self.level, states, range), &mut rows);
+                head.logits(self.level, &head.pool(self.level, states, range), &mut rows);
             }
         })?;
         head.split(&rows)

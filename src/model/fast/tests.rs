@@ -18,7 +18,7 @@ fn gelu(x: f64) -> f64 {
     let h = to / f64::from(steps);
     let density = |t: f64| (-t * t / 2.0).exp() / std::f64::consts::TAU.sqrt();
     let inner: f64 = (1..steps).map(|i| density(f64::from(i) * h)).sum();
-    let half = h * ((density(0.0) + density(to)) / 2.0 + inner);
+    let half = h * (f64::midpoint(density(0.0), density(to)) + inner);
     x * if x < 0.0 { 0.5 - half } else { 0.5 + half }
 }
 
