@@ -45,8 +45,8 @@ fn the_shipped_model_keeps_its_figures_on_real_sentences() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/ota/dev.jsonl");
     let Some(dev) = read(&path) else { return };
     let m = measure("dev", &dev, &predict(&dev));
-    assert!(m.categories.micro.f1.unwrap() > 0.82);
-    assert!(m.categories.macro_f1.unwrap() > 0.83);
+    assert!(m.categories.micro.f1.unwrap() > 0.84);
+    assert!(m.categories.macro_f1.unwrap() > 0.86);
 }
 
 #[test]
@@ -70,5 +70,6 @@ fn the_shipped_model_keeps_its_figures_on_our_clauses() {
     let clauses = read(&path).unwrap();
     let said = predict(&clauses);
     let m = measure("clauses, test split", &clauses, &said);
-    assert!(m.categories.micro.f1.unwrap() > 0.70);
+    assert!(m.categories.micro.f1.unwrap() > 0.79);
+    assert!(m.labels.micro.f1.unwrap() > 0.72);
 }
