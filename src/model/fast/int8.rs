@@ -1,14 +1,15 @@
 //! Matrices in int8 and the rounding of activations to int8.
 //!
-//! Weights are symmetric with a scale an output, activations symmetric with a scale a token, so a
-//! token's result depends on nothing but itself. Sums are 32-bit integers and exact in every
-//! kernel: what differs between machines is the rounding of the floats before and after.
+//! Weights are symmetric with a scale an output. Activations have a scale and a zero point a token,
+//! so that a token's result depends on nothing but itself and uses the whole range, one-sided as
+//! it is after GELU. Sums are 32-bit integers and exact in every kernel: what differs between
+//! machines is the rounding of the floats before and after.
 
 use pulp::{Simd, WithSimd};
 
 use super::kernel::Level;
 use super::pairs::{self, NARROW};
-use super::vector::{Finish, peak};
+use super::vector::{Finish, range};
 use super::{PANEL, WIDE};
 
 /// A dense layer's weights, packed for one kernel, with its bias.
@@ -22,8 +23,16 @@ pub(super) struct Matrix {
     /// Scale of each output, padded to whole panels as are the next two.
     scales: Vec<f32>,
     biases: Vec<f32>,
-    /// −128 · the sum of an output's weights: activations are stored plus 128.
-    starts: Vec<i32>,
+    /// Sum of an output's weights, which the zero points of activations are multiplied by.
+    totals: Vec<f32>,
+}
+
+/// What belongs to `N` outputs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outputs<'a, const N: usize> {
+    pub(super) scales: &'a [f32; N],
+    pub(super) biases: &'a [f32; N],
+    pub(super) totals: &'a [f32; N],
 }
 
 /// Weights in the order in which a kernel reads them.
@@ -38,12 +47,20 @@ pub(super) enum Packed {
 /// Quads in a block; rows of weights and activations are padded to whole blocks.
 pub(super) const BLOCK: usize = 16;
 
-/// Rows of activations plus 128, each of as many blocks as [`Matrix::depth`] says.
+/// Rows of activations, each of as many blocks as [`Matrix::depth`] says; a value is
+/// `scale · byte + zero`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Activations<'a> {
     pub(super) blocks: &'a [[[u8; 4]; BLOCK]],
-    /// A scale a token, for whole tiles.
-    pub(super) scales: &'a [f32],
+    /// Of each token, for whole tiles.
+    pub(super) steps: &'a [Step],
+}
+
+/// How the bytes of a token are values.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Step {
+    pub(super) scale: f32,
+    pub(super) zero: f32,
 }
 
 /// Room for rounded activations.
@@ -51,7 +68,7 @@ pub(super) struct Activations<'a> {
 pub(super) struct Rounded {
     blocks: Vec<[[u8; 4]; BLOCK]>,
     pairs: Vec<pairs::Rows>,
-    scales: Vec<f32>,
+    steps: Vec<Step>,
 }
 
 impl Matrix {
@@ -60,10 +77,11 @@ impl Matrix {
         let outputs = scales.len();
         let inputs = ints.len() / outputs.max(1);
         let panels = outputs.div_ceil(WIDE);
-        let mut starts = vec![0i32; panels * WIDE];
-        for (start, row) in starts.iter_mut().zip(ints.chunks_exact(inputs.max(1))) {
-            *start = row.iter().map(|&b| -128 * i32::from(b as i8)).sum();
-        }
+        let totals: Vec<f32> = ints
+            .chunks_exact(inputs.max(1))
+            .zip(scales)
+            .map(|(row, scale)| scale * row.iter().map(|&b| i32::from(b as i8)).sum::<i32>() as f32)
+            .collect();
         let packed = match level {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512(_) => Packed::Quads(quads(ints, inputs)),
@@ -74,7 +92,8 @@ impl Matrix {
             all.resize(panels * WIDE, 0.0);
             all
         };
-        Self { inputs, outputs, packed, scales: fill(scales), biases: fill(biases), starts }
+        let (scales, biases, totals) = (fill(scales), fill(biases), fill(&totals));
+        Self { inputs, outputs, packed, scales, biases, totals }
     }
 
     /// Number of blocks in a row.
@@ -82,29 +101,14 @@ impl Matrix {
         blocks(self.inputs)
     }
 
-    /// Scales, biases and starting sums of a panel of outputs.
+    /// What belongs to `N` outputs from `first`, a multiple of it that divides [`WIDE`].
     #[inline(always)]
-    pub(super) fn columns(&self, first: usize) -> (&[f32; WIDE], &[f32; WIDE], &[i32; WIDE]) {
-        const NONE: (&[f32; WIDE], &[f32; WIDE], &[i32; WIDE]) =
-            (&[0.0; WIDE], &[0.0; WIDE], &[0; WIDE]);
-        let at = (
-            self.scales[first..].first_chunk(),
-            self.biases[first..].first_chunk(),
-            self.starts[first..].first_chunk(),
-        );
-        match at {
-            (Some(scales), Some(biases), Some(starts)) => (scales, biases, starts),
-            _ => NONE,
+    pub(super) fn outputs_from<const N: usize>(&self, first: usize) -> Outputs<'_, N> {
+        Outputs {
+            scales: self.scales[first..].first_chunk().unwrap_or(&[0.0; N]),
+            biases: self.biases[first..].first_chunk().unwrap_or(&[0.0; N]),
+            totals: self.totals[first..].first_chunk().unwrap_or(&[0.0; N]),
         }
-    }
-
-    /// Scales and biases of a narrow panel of outputs.
-    #[inline(always)]
-    pub(super) fn narrow_columns(&self, first: usize) -> (&[f32; NARROW], &[f32; NARROW]) {
-        const NONE: &[f32; NARROW] = &[0.0; NARROW];
-        let scales = self.scales[first..].first_chunk().unwrap_or(NONE);
-        let biases = self.biases[first..].first_chunk().unwrap_or(NONE);
-        (scales, biases)
     }
 
     /// `finish(x · weightsᵀ + bias)` of rows `x` of [rows, inputs] into `out`, [rows, outputs].
@@ -120,7 +124,8 @@ impl Matrix {
         room.reserve(rows, self.depth());
         level.run(Round { x, inputs: self.inputs, room: &mut *room });
         let blocks = &room.blocks[..rows * self.depth()];
-        let a = Activations { blocks, scales: &room.scales[..rows.next_multiple_of(PANEL)] };
+        let tiles = rows.next_multiple_of(PANEL);
+        let a = Activations { blocks, steps: &room.steps[..tiles] };
         match (level, &self.packed) {
             #[cfg(target_arch = "x86_64")]
             (Level::Avx512(vnni), Packed::Quads(quads)) => {
@@ -128,7 +133,7 @@ impl Matrix {
             }
             (level, Packed::Pairs(columns)) => {
                 pairs::widen(a.blocks, self.depth(), &mut room.pairs);
-                pairs::product(level, &room.pairs, a.scales, self, columns, finish, out);
+                pairs::product(level, &room.pairs, a.steps, self, columns, finish, out);
             }
             #[cfg(target_arch = "x86_64")]
             (_, Packed::Quads(_)) => {}
@@ -150,8 +155,9 @@ impl Matrix {
 impl Rounded {
     fn reserve(&mut self, rows: usize, depth: usize) {
         let grow = |have: usize, need: usize| if have < need { need } else { have };
-        self.blocks.resize(grow(self.blocks.len(), rows * depth), [[128; 4]; BLOCK]);
-        self.scales.resize(grow(self.scales.len(), rows.next_multiple_of(PANEL)), 0.0);
+        let tiles = rows.next_multiple_of(PANEL);
+        self.blocks.resize(grow(self.blocks.len(), rows * depth), [[0; 4]; BLOCK]);
+        self.steps.resize(grow(self.steps.len(), tiles), Step::default());
     }
 }
 
@@ -175,7 +181,7 @@ fn quads(ints: &[u8], inputs: usize) -> Vec<[[u8; 64]; 2]> {
     out
 }
 
-/// Rounds rows to −127..=127 with a scale each.
+/// Rounds rows to 0..=255 with a scale and a zero point each.
 struct Round<'a> {
     x: &'a [f32],
     inputs: usize,
@@ -187,17 +193,22 @@ impl WithSimd for Round<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let Rounded { blocks, scales, .. } = self.room;
+        let Rounded { blocks, steps, .. } = self.room;
         let depth = self::blocks(self.inputs);
         let rows = self.x.chunks_exact(self.inputs).zip(blocks.chunks_exact_mut(depth));
-        for ((row, out), scale) in rows.zip(scales) {
-            let peak = peak(s, row);
-            *scale = peak / 127.0;
-            let factor = if peak > 0.0 { 127.0 / peak } else { 0.0 };
+        for ((row, out), step) in rows.zip(steps) {
+            let (low, high) = range(s, row);
+            let width = high - low;
+            // 254 and not 255 steps: both ends may be rounded outwards.
+            let scale = width / 254.0;
+            let factor = if width > 0.0 { 254.0 / width } else { 0.0 };
+            // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
+            let integer = (12_582_912.0 - low * factor) - 12_582_912.0;
+            *step = Step { scale, zero: -scale * integer };
+            let shift = 12_582_912.0 + integer;
             // Weights are zero where a row ends before its last block.
             for (byte, &x) in out.as_flattened_mut().as_flattened_mut().iter_mut().zip(row) {
-                // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
-                *byte = ((x * factor + 12_582_912.0).to_bits() as u8) ^ 0x80;
+                *byte = (x * factor + shift).to_bits() as u8;
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::int8::{BLOCK, Matrix, blocks};
+use super::int8::{BLOCK, Matrix, Outputs, Step, blocks};
 use super::kernel::Level;
 use super::vector::{Finish, Place};
 
@@ -42,7 +42,7 @@ pub(super) fn pack(level: Level, ints: &[u8], inputs: usize) -> Vec<Columns> {
     out
 }
 
-/// Activations in 16 bits, without the 128, in tiles of [`ROWS`] tokens; a row is `depth` blocks.
+/// Activations in 16 bits, in tiles of [`ROWS`] tokens; a row is `depth` blocks.
 pub(super) fn widen(blocks: &[[[u8; 4]; BLOCK]], depth: usize, out: &mut Vec<Rows>) {
     let length = depth * BLOCK * 2;
     let rows = blocks.len() / depth;
@@ -51,7 +51,7 @@ pub(super) fn widen(blocks: &[[[u8; 4]; BLOCK]], depth: usize, out: &mut Vec<Row
         for (r, row) in rows.chunks_exact(depth).enumerate() {
             let (pairs, _) = row.as_flattened().as_flattened().as_chunks::<2>();
             for (slots, pair) in tile.iter_mut().zip(pairs) {
-                slots[r] = pair.map(|b| i16::from(b) - 128);
+                slots[r] = pair.map(i16::from);
             }
         }
     }
@@ -61,7 +61,7 @@ pub(super) fn widen(blocks: &[[[u8; 4]; BLOCK]], depth: usize, out: &mut Vec<Row
 pub(super) fn product(
     level: Level,
     a: &[Rows],
-    row_scales: &[f32],
+    steps: &[Step],
     b: &Matrix,
     columns: &[Columns],
     finish: Finish,
@@ -71,9 +71,9 @@ pub(super) fn product(
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(v3) => {
             let multiply = avx2::Madd(v3);
-            level.run(Product { multiply, a, row_scales, b, columns, finish, out });
+            level.run(Product { multiply, a, steps, b, columns, finish, out });
         }
-        _ => level.run(Product { multiply: Plain, a, row_scales, b, columns, finish, out }),
+        _ => level.run(Product { multiply: Plain, a, steps, b, columns, finish, out }),
     }
 }
 
@@ -85,7 +85,7 @@ trait Multiply: Copy {
 struct Product<'a, M> {
     multiply: M,
     a: &'a [Rows],
-    row_scales: &'a [f32],
+    steps: &'a [Step],
     b: &'a Matrix,
     columns: &'a [Columns],
     finish: Finish,
@@ -102,16 +102,17 @@ impl<M: Multiply> WithSimd for Product<'_, M> {
         for (n, panel) in self.columns.chunks_exact(depth).enumerate() {
             let column = n * NARROW;
             let width = (b.outputs - column).min(NARROW);
-            let (scales, biases) = b.narrow_columns(column);
-            let rows = self.out.chunks_mut(b.outputs * ROWS).zip(self.row_scales.chunks(ROWS));
-            for (tile, (out, row_scales)) in self.a.chunks_exact(depth).zip(rows) {
+            let Outputs { scales, biases, totals } = b.outputs_from::<NARROW>(column);
+            let rows = self.out.chunks_mut(b.outputs * ROWS).zip(self.steps.chunks(ROWS));
+            for (tile, (out, steps)) in self.a.chunks_exact(depth).zip(rows) {
                 let sums = self.multiply.tile(tile, panel);
                 let mut scaled = [[0f32; NARROW]; ROWS];
-                for ((scaled, sums), &row_scale) in scaled.iter_mut().zip(&sums).zip(row_scales) {
-                    for (x, ((&sum, &scale), &bias)) in
-                        scaled.iter_mut().zip(sums.iter().zip(scales).zip(biases))
+                for ((scaled, sums), step) in scaled.iter_mut().zip(&sums).zip(steps) {
+                    let columns = scales.iter().zip(biases).zip(totals);
+                    for (x, (&sum, ((&scale, &bias), &total))) in
+                        scaled.iter_mut().zip(sums.iter().zip(columns))
                     {
-                        *x = sum as f32 * (row_scale * scale) + bias;
+                        *x = sum as f32 * (step.scale * scale) + (step.zero * total + bias);
                     }
                 }
                 // A vector of the tile at a time, whatever its width.
@@ -141,7 +142,7 @@ impl Multiply for Plain {
             let (first, second) = b.split_at(NARROW);
             for (sums, a) in sums.iter_mut().zip(a) {
                 for (sum, (&x, &y)) in sums.iter_mut().zip(first.iter().zip(second)) {
-                    // Neither product nor sum can overflow: |a|, |b| < 2⁸.
+                    // Neither product nor sum can overflow: both factors are below 2⁸.
                     let both = (i32::from(a[0]) * i32::from(x))
                         .wrapping_add(i32::from(a[1]) * i32::from(y));
                     *sum = sum.wrapping_add(both);

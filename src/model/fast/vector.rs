@@ -203,23 +203,25 @@ mod tail {
     tail!(Relu, |s, x, _before| s.max_f32s(x, s.splat_f32s(0.0)));
 }
 
-/// Largest absolute value of a slice.
+/// Least and largest value of a slice and zero.
 #[inline(always)]
-pub(super) fn peak<S: Simd>(s: S, x: &[f32]) -> f32 {
+pub(super) fn range<S: Simd>(s: S, x: &[f32]) -> (f32, f32) {
     let (vectors, rest) = S::as_simd_f32s(x);
-    let mut peaks = [s.splat_f32s(0.0); 4];
-    let (blocks, singles) = vectors.as_chunks::<4>();
+    let (mut lows, mut highs) = ([s.splat_f32s(0.0); 2], [s.splat_f32s(0.0); 2]);
+    let (blocks, singles) = vectors.as_chunks::<2>();
     for block in blocks {
-        for (peak, &v) in peaks.iter_mut().zip(block) {
-            *peak = s.max_f32s(*peak, s.abs_f32s(v));
+        for i in 0..2 {
+            lows[i] = s.min_f32s(lows[i], block[i]);
+            highs[i] = s.max_f32s(highs[i], block[i]);
         }
     }
-    for (peak, &v) in peaks.iter_mut().zip(singles) {
-        *peak = s.max_f32s(*peak, s.abs_f32s(v));
+    for &v in singles {
+        lows[0] = s.min_f32s(lows[0], v);
+        highs[0] = s.max_f32s(highs[0], v);
     }
-    let [a, b, c, d] = peaks;
-    let peak = s.reduce_max_f32s(s.max_f32s(s.max_f32s(a, b), s.max_f32s(c, d)));
-    rest.iter().fold(peak, |m, v| m.max(v.abs()))
+    let low = s.reduce_min_f32s(s.min_f32s(lows[0], lows[1]));
+    let high = s.reduce_max_f32s(s.max_f32s(highs[0], highs[1]));
+    rest.iter().fold((low, high), |(low, high), &v| (low.min(v), high.max(v)))
 }
 
 /// Sum of `vector` or `single` over a slice of whole vectors and a rest.

@@ -8,14 +8,14 @@
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_mul_ps,
-    _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
 };
 use std::ops::Range;
 
 use pulp::Simd;
 use pulp::x86::V4;
 
-use super::int8::{Activations, BLOCK, Matrix};
+use super::int8::{Activations, BLOCK, Matrix, Outputs, Step};
 use super::vector::{Finish, Place};
 use super::{PANEL, WIDE};
 
@@ -62,16 +62,15 @@ fn product(
     let (panels, _) = quads.as_chunks::<BLOCK>();
     for (n, panel) in panels.chunks_exact(depth).enumerate() {
         let column = n * WIDE;
-        let (scales, biases, starts) = b.columns(column);
         let columns = column..(column + WIDE).min(b.outputs);
-        let panel = Panel { weights: panel, scales, biases, starts, columns };
-        let rows = out.chunks_mut(b.outputs * PANEL).zip(a.scales.as_chunks::<PANEL>().0);
-        for (blocks, (out, row_scales)) in a.blocks.chunks(depth * PANEL).zip(rows) {
+        let panel = Panel { weights: panel, outputs: b.outputs_from(column), columns };
+        let rows = out.chunks_mut(b.outputs * PANEL).zip(a.steps.as_chunks::<PANEL>().0);
+        for (blocks, (out, steps)) in a.blocks.chunks(depth * PANEL).zip(rows) {
             // The last tile of a batch computes no more rows than it must.
             match blocks.len() / depth {
-                1..=4 => panel.tile::<4>(s, blocks, row_scales, b.outputs, finish, out),
-                5..=8 => panel.tile::<8>(s, blocks, row_scales, b.outputs, finish, out),
-                _ => panel.tile::<PANEL>(s, blocks, row_scales, b.outputs, finish, out),
+                1..=4 => panel.tile::<4>(s, blocks, steps, b.outputs, finish, out),
+                5..=8 => panel.tile::<8>(s, blocks, steps, b.outputs, finish, out),
+                _ => panel.tile::<PANEL>(s, blocks, steps, b.outputs, finish, out),
             }
         }
     }
@@ -80,9 +79,7 @@ fn product(
 /// [`WIDE`] outputs.
 struct Panel<'a> {
     weights: &'a [[[[u8; 64]; 2]; BLOCK]],
-    scales: &'a [f32; WIDE],
-    biases: &'a [f32; WIDE],
-    starts: &'a [i32; WIDE],
+    outputs: Outputs<'a, WIDE>,
     columns: Range<usize>,
 }
 
@@ -94,15 +91,14 @@ impl Panel<'_> {
         &self,
         s: V4,
         blocks: &[[[u8; 4]; BLOCK]],
-        row_scales: &[f32; PANEL],
+        steps: &[Step; PANEL],
         length: usize,
         finish: Finish,
         rows: &mut [f32],
     ) {
         let depth = self.weights.len();
         let last = blocks.len() / depth - 1;
-        let start: [__m512i; 2] = pulp::cast(*self.starts);
-        let mut sums = [start; R];
+        let mut sums = [[_mm512_setzero_si512(); 2]; R];
         for (x, weights) in self.weights.iter().enumerate() {
             let lines: [&[[u8; 4]; BLOCK]; R] =
                 std::array::from_fn(|r| &blocks[r.min(last) * depth + x]);
@@ -115,14 +111,17 @@ impl Panel<'_> {
                 }
             }
         }
-        let scale: [__m512; 2] = pulp::cast(*self.scales);
-        let bias: [__m512; 2] = pulp::cast(*self.biases);
+        let scale: [__m512; 2] = pulp::cast(*self.outputs.scales);
+        let bias: [__m512; 2] = pulp::cast(*self.outputs.biases);
+        let total: [__m512; 2] = pulp::cast(*self.outputs.totals);
         let mut scaled = [[s.splat_f32s(0.0); 2]; R];
         for r in 0..R {
-            let row_scale = _mm512_set1_ps(row_scales[r]);
+            let row_scale = _mm512_set1_ps(steps[r].scale);
+            let zero = _mm512_set1_ps(steps[r].zero);
             for v in 0..2 {
                 let x = _mm512_cvtepi32_ps(sums[r][v]);
-                let x = _mm512_fmadd_ps(x, _mm512_mul_ps(row_scale, scale[v]), bias[v]);
+                let rest = _mm512_fmadd_ps(zero, total[v], bias[v]);
+                let x = _mm512_fmadd_ps(x, _mm512_mul_ps(row_scale, scale[v]), rest);
                 scaled[r][v] = pulp::cast(x);
             }
         }
