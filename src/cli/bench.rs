@@ -106,7 +106,10 @@ pub(super) fn run(args: &BenchArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let sentences = sentences(args, &batch_options, &classifier)?;
     let inputs = sentences.inputs();
     if inputs.is_empty() {
-        bail!("no sentence found in {}", args.paths[0].display());
+        bail!(
+            "no sentence found in {}: name documents that `fineprint classify` reads",
+            args.paths[0].display()
+        );
     }
     let throughput = throughput(&classifier, &sentences, &batch_options, args.repeat)?;
     let latency = latency(&classifier, &inputs)?;

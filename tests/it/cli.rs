@@ -484,7 +484,7 @@ fn bench_counts_what_it_measures_and_compares_engines() {
 
     let run = sandbox.run(&[&lines[..], &["--limit", "1"]].concat());
     assert!(run.stdout.contains("1 sentences, ") && run.stdout.contains("against    candle"));
-    assert_fails(&sandbox.run(&["bench", "gone.md"]), 3, "gone.md");
+    assert_fails(&sandbox.run(&["bench", "gone.md"]), 2, "gone.md");
     assert_fails(
         &sandbox.run(&["bench", "policy.md", "--engine", "gpu"]),
         3,
