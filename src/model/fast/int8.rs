@@ -8,7 +8,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::kernel::Level;
-use super::pairs::{self, NARROW};
+use super::pairs;
 use super::vector::{Finish, range};
 use super::{PANEL, WIDE};
 
