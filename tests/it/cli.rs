@@ -487,7 +487,7 @@ fn bench_counts_what_it_measures_and_compares_engines() {
     assert_fails(&sandbox.run(&["bench", "gone.md"]), 2, "gone.md");
     assert_fails(
         &sandbox.run(&["bench", "policy.md", "--engine", "gpu"]),
-        3,
+        2,
         "int8, f32 or candle",
     );
 }
