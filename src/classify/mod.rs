@@ -173,14 +173,8 @@ impl Classifier {
             Some(bytes) => Settings::from_json(bytes)?,
             None => Settings::default(),
         };
-        let max_tokens = settings.max_tokens.min(config.encoder.max_position_embeddings);
-        let max_context = settings.max_context_tokens.min(max_tokens / 2);
-        let tokenizer = Tokenizer::from_json(
-            &files.tokenizer,
-            config.encoder.vocab_size,
-            max_tokens,
-            max_context,
-        )?;
+        let (max_tokens, max_context) = (settings.max_tokens, settings.max_context_tokens);
+        let tokenizer = config.tokenizer(&files.tokenizer, max_tokens, max_context)?;
         let engine = options.engine.load(&config, files, options.kernel)?;
         let classifier = Self {
             categories: settings.resolve(&labels)?,

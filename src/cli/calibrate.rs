@@ -97,7 +97,10 @@ pub(super) fn run(args: &CalibrateArgs, printer: &Printer) -> anyhow::Result<Exi
     // ones, which differ little from each fold's.
     let wanted = (args.review > 0.0).then_some(args.review);
     let band = wanted.and_then(|wanted| review_band(&crossed, &rule.decisions, wanted));
-    settings.categories.extend(categories(&rule, band.as_ref(), &labels));
+    let columns = labels.names().enumerate();
+    settings.categories.extend(
+        columns.map(|(column, name)| (name.to_owned(), rule.settings(column, band.as_ref()))),
+    );
 
     let mut before = raw.clone();
     apply_old(&mut before, &old, &labels);
@@ -121,29 +124,6 @@ pub(super) fn run(args: &CalibrateArgs, printer: &Printer) -> anyhow::Result<Exi
     file.commit().with_context(place)?;
     printer.note(format_args!("wrote {}", path.display()));
     Ok(Exit::Done)
-}
-
-/// The settings of every category.
-fn categories<'a>(
-    rule: &'a Rule,
-    band: Option<&'a ReviewBand>,
-    labels: &'a LabelSet,
-) -> impl Iterator<Item = (String, CategorySettings)> + 'a {
-    labels.names().enumerate().map(move |(column, name)| {
-        let category = rule.scalings.category.get(column).copied().unwrap_or_default();
-        let stance = rule.scalings.stance.get(column).copied().unwrap_or_default();
-        let decision = rule.decisions.get(column).copied().unwrap_or_default();
-        let settings = CategorySettings {
-            temperature: category.temperature,
-            offset: category.offset,
-            threshold: decision.threshold,
-            stance_temperature: stance.temperature,
-            stance_offset: stance.offset,
-            stance_threshold: decision.stance_threshold,
-            review: band.map(|band| band.around(decision).into()),
-        };
-        (name.to_owned(), settings)
-    })
 }
 
 /// Puts the calibration that the model had before onto its bare probabilities.

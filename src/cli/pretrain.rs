@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::Args;
 
 use super::exit::Exit;
@@ -63,12 +62,7 @@ pub(super) fn run(args: &PretrainArgs, printer: &Printer) -> anyhow::Result<Exit
         checkpoint_every: args.run.checkpoint_every,
     };
     options.check()?;
-    if args.out.join("model.safetensors").exists() && !args.run.resume {
-        bail!(
-            "{} has a model already: give another --out, or --resume to go on with its run",
-            args.out.display()
-        );
-    }
+    args.run.check(&args.out)?;
     let files = ModelFiles::read(&args.init)?;
     let manifest = pretrain(&files, &options, args.run.resume, &mut Shown::new(printer))?;
     printer.end_progress();

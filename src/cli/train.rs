@@ -180,12 +180,7 @@ pub(super) fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let mut options = args.options()?;
     options.soft_targets.extend(args.teacher_files());
     options.check()?;
-    if args.out.join("model.safetensors").exists() && !args.run.resume {
-        bail!(
-            "{} has a model already: give another --out, or --resume to go on with its run",
-            args.out.display()
-        );
-    }
+    args.run.check(&args.out)?;
     let files = ModelFiles::read(&args.init)?;
     args.ask_teachers(&options, printer)?;
     let outcome = train(&files, &options, args.run.resume, &mut Shown::new(printer))?;

@@ -1,5 +1,8 @@
 //! What `fineprint train` and `fineprint pretrain` share: options, and how a run is shown.
 
+use std::path::Path;
+
+use anyhow::bail;
 use clap::Args;
 use indicatif::ProgressBar;
 
@@ -85,6 +88,19 @@ impl ReadingArgs {
     /// The kept layers.
     pub(super) fn layers(&self) -> LayerChoice {
         self.layers.clone().unwrap_or(LayerChoice::All)
+    }
+}
+
+impl RunArgs {
+    /// Refuses to replace a model that another run has written.
+    pub(super) fn check(&self, out: &Path) -> anyhow::Result<()> {
+        if out.join("model.safetensors").exists() && !self.resume {
+            bail!(
+                "{} has a model already: give another --out, or --resume to go on with its run",
+                out.display()
+            );
+        }
+        Ok(())
     }
 }
 

@@ -57,13 +57,8 @@ impl FrozenEncoder {
         };
         let weights = Weights::from_safetensors(&files.weights, &config, &candle_core::Device::Cpu)
             .map_err(model)?;
-        let max_tokens = settings.max_tokens.min(config.encoder.max_position_embeddings);
-        let tokenizer = Tokenizer::from_json(
-            &files.tokenizer,
-            config.encoder.vocab_size,
-            max_tokens,
-            settings.max_context_tokens.min(max_tokens / 2),
-        );
+        let (max_tokens, max_context) = (settings.max_tokens, settings.max_context_tokens);
+        let tokenizer = config.tokenizer(&files.tokenizer, max_tokens, max_context);
         Ok(Self {
             encoder: BertEncoder::load(&config, &weights).map_err(model)?,
             tokenizer: tokenizer.map_err(|e| fail(e.to_string()))?,

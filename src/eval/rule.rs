@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::scaling::{self, Freedom, Scalings};
 use super::threshold::{self, Goal, log_odds, probability};
 use super::{Decision, Example, Outcomes};
+use crate::model::CategorySettings;
 
 /// How many parts cross-fitting cuts the services into.
 pub const FOLDS: usize = 5;
@@ -48,6 +49,22 @@ impl Rule {
         let mut scaled = outcomes.clone();
         scaled.scale(rows, &scalings);
         Self { decisions: threshold::fit(&scaled, rows, how.goal), scalings }
+    }
+
+    /// What a model folder says of a category that this rule decides.
+    pub fn settings(&self, column: usize, band: Option<&ReviewBand>) -> CategorySettings {
+        let category = self.scalings.category.get(column).copied().unwrap_or_default();
+        let stance = self.scalings.stance.get(column).copied().unwrap_or_default();
+        let decision = self.decisions.get(column).copied().unwrap_or_default();
+        CategorySettings {
+            offset: category.offset,
+            temperature: category.temperature,
+            threshold: decision.threshold,
+            stance_offset: stance.offset,
+            stance_temperature: stance.temperature,
+            stance_threshold: decision.stance_threshold,
+            review: band.map(|band| band.around(decision).into()),
+        }
     }
 
     /// Changes probabilities and decisions of the given rows.

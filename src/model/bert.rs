@@ -87,6 +87,13 @@ pub struct Parameter {
     pub depth: usize,
 }
 
+impl Parameter {
+    /// A parameter of a head, which learns at the head's own rate.
+    pub(super) fn of_head(name: &str, tensor: &Tensor, decays: bool) -> Self {
+        Self { name: name.to_owned(), tensor: tensor.clone(), decays, depth: usize::MAX }
+    }
+}
+
 impl BertEncoder {
     /// Builds the encoder from weights that fit the configuration.
     ///

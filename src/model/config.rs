@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ModelError;
+use crate::encode::{Tokenizer, TokenizerError};
 use crate::label::LabelSet;
 
 const FILE: &str = "config.json";
@@ -227,6 +228,22 @@ impl ModelConfig {
                 raw.attention_probs_dropout_prob,
             )?,
         })
+    }
+
+    /// The model's tokenizer, its limits held to the positions that the model has: a sequence's in
+    /// tokens, and that of the context in it, which is at most half.
+    ///
+    /// # Errors
+    /// [`TokenizerError`] as [`Tokenizer::from_json`].
+    pub fn tokenizer(
+        &self,
+        bytes: &[u8],
+        max_tokens: usize,
+        max_context_tokens: usize,
+    ) -> Result<Tokenizer, TokenizerError> {
+        let max_tokens = max_tokens.min(self.encoder.max_position_embeddings);
+        let max_context_tokens = max_context_tokens.min(max_tokens / 2);
+        Tokenizer::from_json(bytes, self.encoder.vocab_size, max_tokens, max_context_tokens)
     }
 
     /// Number of rows of the classification head: categories, then denials where there are any.

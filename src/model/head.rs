@@ -258,12 +258,7 @@ impl Head {
         all.push(("classifier.weight", &self.weight, true));
         all.push(("classifier.bias", &self.bias, false));
         all.into_iter()
-            .map(|(name, tensor, decays)| Parameter {
-                name: name.to_owned(),
-                tensor: tensor.clone(),
-                decays,
-                depth: usize::MAX,
-            })
+            .map(|(name, tensor, decays)| Parameter::of_head(name, tensor, decays))
             .collect()
     }
 

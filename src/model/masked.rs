@@ -69,12 +69,7 @@ impl MaskedHead {
             ("masked.bias", &self.bias, false),
         ];
         all.into_iter()
-            .map(|(name, tensor, decays)| Parameter {
-                name: name.to_owned(),
-                tensor: tensor.clone(),
-                decays,
-                depth: usize::MAX,
-            })
+            .map(|(name, tensor, decays)| Parameter::of_head(name, tensor, decays))
             .collect()
     }
 

@@ -11,7 +11,7 @@ use super::trainer::Evaluation;
 use super::{TrainError, TrainOptions};
 use crate::eval::rule::Rule;
 use crate::label::LabelSet;
-use crate::model::{CategorySettings, ModelConfig, Precision, Settings};
+use crate::model::{ModelConfig, Precision, Settings, Weights};
 
 /// What a run was and gave: `training.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,11 +48,28 @@ pub(super) fn write_model(
     for (name, tensor) in model.head.weights()? {
         weights.insert(name, tensor);
     }
+    write_weights(out, &weights, config, tokenizer)?;
+    write_atomically(&out.join("fineprint.json"), settings.to_json().as_bytes())
+}
+
+/// Writes `config.json`, `tokenizer.json` and `model.safetensors`.
+pub(super) fn write_weights(
+    out: &Path,
+    weights: &Weights,
+    config: &ModelConfig,
+    tokenizer: &[u8],
+) -> Result<(), TrainError> {
     weights.check(config)?;
     write_atomically(&out.join("config.json"), config.to_json().as_bytes())?;
     write_atomically(&out.join("tokenizer.json"), tokenizer)?;
-    write_atomically(&out.join("model.safetensors"), &weights.to_safetensors(Precision::F32)?)?;
-    write_atomically(&out.join("fineprint.json"), settings.to_json().as_bytes())
+    write_atomically(&out.join("model.safetensors"), &weights.to_safetensors(Precision::F32)?)
+}
+
+/// Writes a run's record.
+pub(super) fn write_manifest(path: &Path, manifest: &impl Serialize) -> Result<(), TrainError> {
+    let text = serde_json::to_string_pretty(manifest)
+        .map_err(|e| TrainError::io(path, std::io::Error::other(e)))?;
+    write_atomically(path, text.as_bytes())
 }
 
 /// Settings of the run, with a decision rule where one was fitted.
@@ -66,19 +83,7 @@ pub(super) fn settings(options: &TrainOptions, labels: &LabelSet, rule: Option<&
     };
     if let Some(rule) = rule {
         for (c, name) in labels.names().enumerate() {
-            let scaling = rule.scalings.category.get(c).copied().unwrap_or_default();
-            let stance = rule.scalings.stance.get(c).copied().unwrap_or_default();
-            let decision = rule.decisions.get(c).copied().unwrap_or_default();
-            let category = CategorySettings {
-                offset: scaling.offset,
-                temperature: scaling.temperature,
-                threshold: decision.threshold,
-                stance_offset: stance.offset,
-                stance_temperature: stance.temperature,
-                stance_threshold: decision.stance_threshold,
-                review: None,
-            };
-            settings.categories.insert(name.to_owned(), category);
+            settings.categories.insert(name.to_owned(), rule.settings(c, None));
         }
     }
     settings

@@ -10,16 +10,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{Position, write_atomically};
+use super::checkpoint::Position;
 use super::epochs::{At, Schedule, Step, Task};
 use super::optimizer::{AdamW, Gradient, schedule};
-use super::step::{Part, Workers, chunks, deal, join};
+use super::step::{Part, Workers, chunks, deal, over_parts};
 use super::trainer::{Observer, digest_of, initial, noise};
-use super::{LayerChoice, Optimisation, TrainError, data};
+use super::{LayerChoice, Optimisation, TrainError, data, output};
 use crate::encode::{Batch, Context, Encoded, Tokenizer};
 use crate::eval::examples;
 use crate::model::ops::{Dropout, mix};
-use crate::model::{BertEncoder, MaskedHead, ModelConfig, ModelFiles, Precision, Tape};
+use crate::model::{BertEncoder, MaskedHead, ModelConfig, ModelFiles, Tape};
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
 
@@ -129,10 +129,7 @@ pub fn pretrain(
         losses: position.losses.clone(),
         seconds: schedule.seconds(),
     };
-    let path = options.out.join("pretraining.json");
-    let text = serde_json::to_string_pretty(&manifest)
-        .map_err(|e| TrainError::io(&path, std::io::Error::other(e)))?;
-    write_atomically(&path, text.as_bytes())?;
+    output::write_manifest(&options.out.join("pretraining.json"), &manifest)?;
     Ok(manifest)
 }
 
@@ -159,13 +156,8 @@ impl<'a> Run<'a> {
         let config = config.without_head();
         let encoder = BertEncoder::load(&config, &weights)?;
         let head = MaskedHead::fresh(&encoder, mix(options.seed ^ 0x3A5C))?;
-        let max_tokens = options.max_tokens.min(config.encoder.max_position_embeddings);
-        let tokenizer = Tokenizer::from_json(
-            &init.tokenizer,
-            config.encoder.vocab_size,
-            max_tokens,
-            options.max_context_tokens.min(max_tokens / 2),
-        )?;
+        let (max_tokens, max_context) = (options.max_tokens, options.max_context_tokens);
+        let tokenizer = config.tokenizer(&init.tokenizer, max_tokens, max_context)?;
         let masking = Masking::new(&tokenizer, config.encoder.vocab_size, options.mask)?;
         let (train, held_out) = sentences(options, &tokenizer)?;
         let optimizer =
@@ -225,13 +217,8 @@ impl<'a> Run<'a> {
     }
 
     fn write(&self) -> Result<(), TrainError> {
-        let out = &self.options.out;
         let weights = self.encoder.weights()?;
-        weights.check(&self.config)?;
-        write_atomically(&out.join("config.json"), self.config.to_json().as_bytes())?;
-        write_atomically(&out.join("tokenizer.json"), &self.tokenizer_json)?;
-        let bytes = weights.to_safetensors(Precision::F32)?;
-        write_atomically(&out.join("model.safetensors"), &bytes)
+        output::write_weights(&self.options.out, &weights, &self.config, &self.tokenizer_json)
     }
 }
 
@@ -253,29 +240,20 @@ impl Task for Run<'_> {
         let terms: usize = masked.iter().map(|m| m.targets.len()).sum();
         let scale = 1.0 / terms.max(1) as f32;
         let lengths: Vec<usize> = masked.iter().map(|m| m.sequence.ids.len()).collect();
-        let jobs: Vec<(usize, Vec<usize>)> =
-            deal(&lengths, self.workers.count()).into_iter().enumerate().collect();
         let o = &self.options.optimisation;
         let noise = noise(&self.config, o, self.options.seed, at.step);
         let words = self.encoder.word_embeddings();
-        let parts = self.workers.each(&jobs, |(worker, own)| {
-            let mut parts = Vec::new();
-            for (m, chunk) in chunks(own, &lengths).into_iter().enumerate() {
-                let (batch, positions, targets) = pack(chunk.iter().map(|&i| &masked[i]));
-                let key = mix(noise.key ^ mix((*worker as u64) << 32 | m as u64));
-                let mut dropout = Dropout::new(key, noise.hidden, noise.attention);
-                let mut tape = Tape::default();
-                let states = self.encoder.forward_taped(&batch, Some(&mut dropout), &mut tape)?;
-                let found = self.head.gradients(&words, &states, &positions, &targets, scale)?;
-                let encoder = self.encoder.backward(&batch, tape, found.states)?;
-                let head = [found.dense, vec![found.words]].concat();
-                parts.push(Part { batch, loss: found.loss, encoder, head });
-            }
-            Ok(parts)
-        })?;
-        let parts: Vec<Part> = parts.into_iter().flatten().collect();
         let encoder = &self.config.encoder;
-        let mut done = join(parts, encoder.hidden_size)?;
+        let work = |chunk: &[usize], mut dropout: Dropout| {
+            let (batch, positions, targets) = pack(chunk.iter().map(|&i| &masked[i]));
+            let mut tape = Tape::default();
+            let states = self.encoder.forward_taped(&batch, Some(&mut dropout), &mut tape)?;
+            let found = self.head.gradients(&words, &states, &positions, &targets, scale)?;
+            let encoder = self.encoder.backward(&batch, tape, found.states)?;
+            let head = [found.dense, vec![found.words]].concat();
+            Ok(Part { batch, loss: found.loss, encoder, head })
+        };
+        let mut done = over_parts(&lengths, &self.workers, noise, encoder.hidden_size, work)?;
         if !done.loss.is_finite() {
             return Err(TrainError::Diverged { step: at.step + 1 });
         }

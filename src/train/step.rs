@@ -105,28 +105,41 @@ pub(super) fn gradients(
     workers: &Workers,
 ) -> Result<StepGrads, TrainError> {
     let lengths: Vec<usize> = members.iter().map(|&i| data.sequences[i].ids.len()).collect();
-    let jobs: Vec<(usize, Vec<usize>)> =
-        deal(&lengths, workers.count()).into_iter().enumerate().collect();
     let columns = data.targets.len() / data.len().max(1);
     let scale = 1.0 / members.len().max(1) as f32;
+    let hidden = model.encoder.config().hidden_size;
+    over_parts(&lengths, workers, noise, hidden, |chunk, dropout| {
+        let own: Vec<usize> = chunk.iter().map(|&i| members[i]).collect();
+        let batch = Batch::pack(own.iter().map(|&i| &data.sequences[i]));
+        let targets: Vec<Target> = own
+            .iter()
+            .flat_map(|&i| &data.targets[i * columns..(i + 1) * columns])
+            .copied()
+            .collect();
+        part(model, batch, &targets, loss, dropout, scale)
+    })
+}
+
+/// Deals sequences of these lengths to the workers, runs `work` on parts that fit into memory,
+/// each with dropout of its own, and adds what they gave.
+pub(super) fn over_parts(
+    lengths: &[usize],
+    workers: &Workers,
+    noise: Noise,
+    hidden: usize,
+    work: impl Fn(&[usize], Dropout) -> Result<Part, TrainError> + Sync,
+) -> Result<StepGrads, TrainError> {
+    let jobs: Vec<(usize, Vec<usize>)> =
+        deal(lengths, workers.count()).into_iter().enumerate().collect();
     let parts = workers.each(&jobs, |(worker, own)| {
         let mut parts = Vec::new();
-        for (m, chunk) in chunks(own, &lengths).into_iter().enumerate() {
-            let own: Vec<usize> = chunk.iter().map(|&i| members[i]).collect();
-            let batch = Batch::pack(own.iter().map(|&i| &data.sequences[i]));
-            let targets: Vec<Target> = own
-                .iter()
-                .flat_map(|&i| &data.targets[i * columns..(i + 1) * columns])
-                .copied()
-                .collect();
+        for (m, chunk) in chunks(own, lengths).iter().enumerate() {
             let key = mix(noise.key ^ mix((*worker as u64) << 32 | m as u64));
-            let dropout = Dropout::new(key, noise.hidden, noise.attention);
-            parts.push(part(model, batch, &targets, loss, dropout, scale)?);
+            parts.push(work(chunk, Dropout::new(key, noise.hidden, noise.attention))?);
         }
         Ok(parts)
     })?;
-    let parts: Vec<Part> = parts.into_iter().flatten().collect();
-    join(parts, model.encoder.config().hidden_size)
+    join(parts.into_iter().flatten().collect(), hidden)
 }
 
 fn part(
@@ -187,7 +200,7 @@ pub(super) fn head_logits(model: &Model, states: &[Vec<f32>]) -> Result<Vec<Logi
 }
 
 /// Adds the parts: a gradient for each parameter.
-pub(super) fn join(parts: Vec<Part>, hidden: usize) -> Result<StepGrads, TrainError> {
+fn join(parts: Vec<Part>, hidden: usize) -> Result<StepGrads, TrainError> {
     let loss = parts.iter().map(|p| p.loss).sum();
     let positions: Vec<Vec<u32>> = parts.iter().map(|p| p.batch.position_ids()).collect();
     let mut tables: [Vec<(&[u32], Vec<f32>)>; 3] = [Vec::new(), Vec::new(), Vec::new()];

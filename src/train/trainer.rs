@@ -7,7 +7,7 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::{Position, write_atomically};
+use super::checkpoint::Position;
 use super::data::{self, Prepared};
 use super::epochs::{At, Schedule, Step, Task};
 use super::loss::Loss;
@@ -171,13 +171,8 @@ impl<'a> Run<'a> {
             Ok(head) if given.labels.as_ref() == Some(&labels) => head,
             _ => Head::fresh(&config, &weights, mix(options.seed ^ 0xEAD))?,
         };
-        let max_tokens = options.max_tokens.min(config.encoder.max_position_embeddings);
-        let tokenizer = Tokenizer::from_json(
-            &init.tokenizer,
-            config.encoder.vocab_size,
-            max_tokens,
-            options.max_context_tokens.min(max_tokens / 2),
-        )?;
+        let (max_tokens, max_context) = (options.max_tokens, options.max_context_tokens);
+        let tokenizer = config.tokenizer(&init.tokenizer, max_tokens, max_context)?;
         let model = Model { encoder, head };
         let parameters = if options.freeze {
             model.head.classifier()
@@ -286,10 +281,7 @@ impl<'a> Run<'a> {
             best: position.best,
             seconds,
         };
-        let path = self.options.out.join("training.json");
-        let text = serde_json::to_string_pretty(&manifest)
-            .map_err(|e| TrainError::io(&path, std::io::Error::other(e)))?;
-        write_atomically(&path, text.as_bytes())?;
+        output::write_manifest(&self.options.out.join("training.json"), &manifest)?;
         Ok(Outcome { manifest })
     }
 }
