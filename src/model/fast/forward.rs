@@ -129,6 +129,8 @@ impl FastEngine {
             for (x, out) in states.chunks(BLOCK * hidden).zip(qkv.chunks_mut(BLOCK * 3 * hidden)) {
                 layer.qkv.apply(self.level, x, Finish::Store, room, out);
             }
+            // Here precision counts: all tokens attend to the first one, whose states lie far out.
+            layer.qkv.refine(self.level, states, room, qkv);
             attention(self.level, shape, qkv, sequences, heads, context);
             let blocks = states.chunks_mut(BLOCK * hidden).zip(context.chunks(BLOCK * hidden));
             for (states, context) in blocks {

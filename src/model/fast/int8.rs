@@ -9,7 +9,7 @@ use pulp::{Simd, WithSimd};
 
 use super::kernel::Level;
 use super::pairs;
-use super::vector::{Finish, range};
+use super::vector::{Finish, dot, range};
 use super::{PANEL, WIDE};
 
 /// A dense layer's weights, packed for one kernel, with its bias.
@@ -54,6 +54,8 @@ pub(super) struct Activations<'a> {
     pub(super) blocks: &'a [[[u8; 4]; BLOCK]],
     /// Of each token, for whole tiles.
     pub(super) steps: &'a [Step],
+    /// Whether the bias is added.
+    pub(super) is_biased: bool,
 }
 
 /// How the bytes of a token are values.
@@ -61,6 +63,49 @@ pub(super) struct Activations<'a> {
 pub(super) struct Step {
     pub(super) scale: f32,
     pub(super) zero: f32,
+}
+
+/// How a token's values become bytes.
+#[derive(Debug, Clone, Copy)]
+struct Rounding {
+    scale: f32,
+    factor: f32,
+    /// The zero point, an integer.
+    integer: f32,
+}
+
+/// Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
+const MAGIC: f32 = 12_582_912.0;
+
+impl Rounding {
+    #[inline(always)]
+    fn new((low, high): (f32, f32)) -> Self {
+        let width = high - low;
+        // 254 and not 255 steps: both ends may be rounded outwards.
+        let factor = if width > 0.0 { 254.0 / width } else { 0.0 };
+        Self { scale: width / 254.0, factor, integer: (MAGIC - low * factor) - MAGIC }
+    }
+
+    fn step(self) -> Step {
+        Step { scale: self.scale, zero: -self.scale * self.integer }
+    }
+}
+
+/// A row whose range is this many times its root mean square has a value so far out that the
+/// rounding of the others is felt.
+///
+/// In BERT these are the first tokens of sequences, to which all others attend.
+const FAR_OUT: f32 = 14.0;
+
+/// Room for what rounding left of rows.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// Numbers of the rows.
+    which: Vec<usize>,
+    /// [rows, inputs].
+    values: Vec<f32>,
+    /// [rows, outputs].
+    results: Vec<f32>,
 }
 
 /// Room for rounded activations.
@@ -103,10 +148,15 @@ impl Matrix {
 
     /// What belongs to `N` outputs from `first`, a multiple of it that divides [`WIDE`].
     #[inline(always)]
-    pub(super) fn outputs_from<const N: usize>(&self, first: usize) -> Outputs<'_, N> {
+    pub(super) fn outputs_from<const N: usize>(
+        &self,
+        first: usize,
+        is_biased: bool,
+    ) -> Outputs<'_, N> {
+        let biases = self.biases[first..].first_chunk().filter(|_| is_biased);
         Outputs {
             scales: self.scales[first..].first_chunk().unwrap_or(&[0.0; N]),
-            biases: self.biases[first..].first_chunk().unwrap_or(&[0.0; N]),
+            biases: biases.unwrap_or(&[0.0; N]),
             totals: self.totals[first..].first_chunk().unwrap_or(&[0.0; N]),
         }
     }
@@ -120,12 +170,52 @@ impl Matrix {
         room: &mut Rounded,
         out: &mut [f32],
     ) {
+        self.product(level, x, (finish, true), room, out);
+    }
+
+    /// Adds to `out`, which [`Matrix::apply`] stored for `x`, what rounding cost the rows that it
+    /// cost most: their rest is rounded again.
+    pub(super) fn refine(
+        &self,
+        level: Level,
+        x: &[f32],
+        room: &mut Rounded,
+        rest: &mut Rest,
+        out: &mut [f32],
+    ) {
+        rest.which.clear();
+        rest.values.clear();
+        level.run(Find { x, inputs: self.inputs, rest });
+        if rest.which.is_empty() {
+            return;
+        }
+        let need = rest.which.len() * self.outputs;
+        if rest.results.len() < need {
+            rest.results.resize(need, 0.0);
+        }
+        let results = &mut rest.results[..need];
+        self.product(level, &rest.values, (Finish::Store, false), room, results);
+        for (&row, result) in rest.which.iter().zip(results.chunks_exact(self.outputs)) {
+            for (out, x) in out[row * self.outputs..].iter_mut().zip(result) {
+                *out += x;
+            }
+        }
+    }
+
+    fn product(
+        &self,
+        level: Level,
+        x: &[f32],
+        (finish, is_biased): (Finish, bool),
+        room: &mut Rounded,
+        out: &mut [f32],
+    ) {
         let rows = x.len() / self.inputs.max(1);
         room.reserve(rows, self.depth());
         level.run(Round { x, inputs: self.inputs, room: &mut *room });
         let blocks = &room.blocks[..rows * self.depth()];
         let tiles = rows.next_multiple_of(PANEL);
-        let a = Activations { blocks, steps: &room.steps[..tiles] };
+        let a = Activations { blocks, steps: &room.steps[..tiles], is_biased };
         match (level, &self.packed) {
             #[cfg(target_arch = "x86_64")]
             (Level::Avx512(vnni), Packed::Quads(quads)) => {
@@ -133,7 +223,7 @@ impl Matrix {
             }
             (level, Packed::Pairs(columns)) => {
                 pairs::widen(a.blocks, self.depth(), &mut room.pairs);
-                pairs::product(level, &room.pairs, a.steps, self, columns, finish, out);
+                pairs::product(level, &room.pairs, a, self, columns, finish, out);
             }
             #[cfg(target_arch = "x86_64")]
             (_, Packed::Quads(_)) => {}
@@ -197,19 +287,40 @@ impl WithSimd for Round<'_> {
         let depth = self::blocks(self.inputs);
         let rows = self.x.chunks_exact(self.inputs).zip(blocks.chunks_exact_mut(depth));
         for ((row, out), step) in rows.zip(steps) {
-            let (low, high) = range(s, row);
-            let width = high - low;
-            // 254 and not 255 steps: both ends may be rounded outwards.
-            let scale = width / 254.0;
-            let factor = if width > 0.0 { 254.0 / width } else { 0.0 };
-            // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
-            let integer = (12_582_912.0 - low * factor) - 12_582_912.0;
-            *step = Step { scale, zero: -scale * integer };
-            let shift = 12_582_912.0 + integer;
+            let rounding = Rounding::new(range(s, row));
+            *step = rounding.step();
+            let (factor, shift) = (rounding.factor, MAGIC + rounding.integer);
             // Weights are zero where a row ends before its last block.
             for (byte, &x) in out.as_flattened_mut().as_flattened_mut().iter_mut().zip(row) {
                 *byte = (x * factor + shift).to_bits() as u8;
             }
+        }
+    }
+}
+
+/// Finds the rows that lie far out and what rounding leaves of them.
+struct Find<'a> {
+    x: &'a [f32],
+    inputs: usize,
+    rest: &'a mut Rest,
+}
+
+impl WithSimd for Find<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        for (r, row) in self.x.chunks_exact(self.inputs).enumerate() {
+            let (low, high) = range(s, row);
+            let square = dot(s, row, row) / self.inputs as f32;
+            if (high - low) * (high - low) <= FAR_OUT * FAR_OUT * square {
+                continue;
+            }
+            let Rounding { scale, factor, .. } = Rounding::new((low, high));
+            self.rest.which.push(r);
+            self.rest
+                .values
+                .extend(row.iter().map(|&x| x - scale * ((x * factor + MAGIC) - MAGIC)));
         }
     }
 }

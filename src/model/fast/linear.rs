@@ -15,6 +15,7 @@ pub(super) enum Linear {
 #[derive(Debug, Default)]
 pub(super) struct Room {
     rounded: int8::Rounded,
+    rest: int8::Rest,
     turned: float::Turned,
 }
 
@@ -31,6 +32,13 @@ impl Linear {
         match self {
             Self::Int8(matrix) => matrix.apply(level, x, finish, &mut room.rounded, out),
             Self::Float(matrix) => matrix.apply(level, x, finish, &mut room.turned, out),
+        }
+    }
+
+    /// Adds to the sums stored in `out` what rounding cost the rows of `x` that it cost most.
+    pub(super) fn refine(&self, level: Level, x: &[f32], room: &mut Room, out: &mut [f32]) {
+        if let Self::Int8(matrix) = self {
+            matrix.refine(level, x, &mut room.rounded, &mut room.rest, out);
         }
     }
 

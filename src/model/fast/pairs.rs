@@ -5,7 +5,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::int8::{BLOCK, Matrix, Outputs, Step, blocks};
+use super::int8::{Activations, BLOCK, Matrix, Outputs, Step, blocks};
 use super::kernel::Level;
 use super::vector::{Finish, Place};
 
@@ -61,19 +61,20 @@ pub(super) fn widen(blocks: &[[[u8; 4]; BLOCK]], depth: usize, out: &mut Vec<Row
 pub(super) fn product(
     level: Level,
     a: &[Rows],
-    steps: &[Step],
+    activations: Activations<'_>,
     b: &Matrix,
     columns: &[Columns],
     finish: Finish,
     out: &mut [f32],
 ) {
+    let Activations { steps, is_biased, .. } = activations;
     match level {
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(v3) => {
             let multiply = avx2::Madd(v3);
-            level.run(Product { multiply, a, steps, b, columns, finish, out });
+            level.run(Product { multiply, a, steps, is_biased, b, columns, finish, out });
         }
-        _ => level.run(Product { multiply: Plain, a, steps, b, columns, finish, out }),
+        _ => level.run(Product { multiply: Plain, a, steps, is_biased, b, columns, finish, out }),
     }
 }
 
@@ -86,6 +87,7 @@ struct Product<'a, M> {
     multiply: M,
     a: &'a [Rows],
     steps: &'a [Step],
+    is_biased: bool,
     b: &'a Matrix,
     columns: &'a [Columns],
     finish: Finish,
@@ -102,7 +104,8 @@ impl<M: Multiply> WithSimd for Product<'_, M> {
         for (n, panel) in self.columns.chunks_exact(depth).enumerate() {
             let column = n * NARROW;
             let width = (b.outputs - column).min(NARROW);
-            let Outputs { scales, biases, totals } = b.outputs_from::<NARROW>(column);
+            let Outputs { scales, biases, totals } =
+                b.outputs_from::<NARROW>(column, self.is_biased);
             let rows = self.out.chunks_mut(b.outputs * ROWS).zip(self.steps.chunks(ROWS));
             for (tile, (out, steps)) in self.a.chunks_exact(depth).zip(rows) {
                 let sums = self.multiply.tile(tile, panel);

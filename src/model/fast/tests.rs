@@ -106,6 +106,44 @@ fn dense_layers_match_the_definition() {
 }
 
 #[test]
+fn rows_with_a_value_far_out_are_refined_to_float_precision() {
+    let (rows, inputs, outputs) = (21, 384, 35);
+    let mut x = noise(rows * inputs, 1);
+    for r in [0, 3, 20] {
+        x[r * inputs + 7 * r] = 30.0;
+    }
+    let weights = noise(outputs * inputs, 2);
+    let biases = noise(outputs, 3);
+    let (ints, scales) = crate::model::weights::quantize_rows(&weights, inputs);
+    for level in levels() {
+        let linear = Linear::Int8(int8::Matrix::pack(level, &ints, &scales, &biases));
+        let (mut out, mut room) = (vec![0.0; rows * outputs], Room::default());
+        linear.apply(level, &x, Finish::Store, &mut room, &mut out);
+        let before = out.clone();
+        linear.refine(level, &x, &mut room, &mut out);
+        for r in 0..rows {
+            let of = |out: &[f32]| {
+                (0..outputs).fold(0f64, |worst, o| {
+                    let sum: f64 = (0..inputs)
+                        .map(|i| {
+                            let w = f64::from(ints[o * inputs + i] as i8) * f64::from(scales[o]);
+                            f64::from(x[r * inputs + i]) * w
+                        })
+                        .sum();
+                    let got = f64::from(out[r * outputs + o]);
+                    worst.max((got - sum - f64::from(biases[o])).abs())
+                })
+            };
+            if [0, 3, 20].contains(&r) {
+                assert!(of(&before) > 0.1 && of(&out) < 0.01, "{level:?} {r}: {}", of(&out));
+            } else {
+                assert_eq!(before[r * outputs..][..outputs], out[r * outputs..][..outputs]);
+            }
+        }
+    }
+}
+
+#[test]
 fn integer_sums_are_exact_at_the_ends_of_the_range() {
     // All products have the largest size and one sign: what saturates would show here.
     let (rows, inputs, outputs) = (7, 1536, 34);

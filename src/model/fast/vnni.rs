@@ -63,7 +63,7 @@ fn product(
     for (n, panel) in panels.chunks_exact(depth).enumerate() {
         let column = n * WIDE;
         let columns = column..(column + WIDE).min(b.outputs);
-        let panel = Panel { weights: panel, outputs: b.outputs_from(column), columns };
+        let panel = Panel { weights: panel, outputs: b.outputs_from(column, a.is_biased), columns };
         let rows = out.chunks_mut(b.outputs * PANEL).zip(a.steps.as_chunks::<PANEL>().0);
         for (blocks, (out, steps)) in a.blocks.chunks(depth * PANEL).zip(rows) {
             // The last tile of a batch computes no more rows than it must.
