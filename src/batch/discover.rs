@@ -23,8 +23,8 @@ pub struct WalkOptions {
     pub no_ignore: bool,
     /// Globs as ripgrep's `-g`; a `!` before one leaves files out.
     pub globs: Vec<String>,
-    /// A file that is never taken: the one that the output goes to.
-    pub output: Option<PathBuf>,
+    /// Files and folders that are never taken: those that the output goes to.
+    pub outputs: Vec<PathBuf>,
 }
 
 /// [`WalkOptions`] with their globs compiled.
@@ -54,6 +54,7 @@ impl Walk {
     /// The files in a folder, by name.
     fn folder(&self, folder: &Path) -> ignore::Walk {
         let is_filtered = !self.options.no_ignore;
+        let outputs = self.options.outputs.clone();
         WalkBuilder::new(folder)
             .hidden(!self.options.hidden)
             .parents(is_filtered)
@@ -63,15 +64,12 @@ impl Walk {
             .git_exclude(is_filtered)
             .overrides(self.overrides.clone())
             .sort_by_file_name(std::ffi::OsStr::cmp)
+            .filter_entry(move |entry| !outputs.iter().any(|output| is_same(output, entry.path())))
             .build()
     }
 
     fn takes(&self, entry: &DirEntry) -> bool {
-        let path = entry.path();
-        if self.options.output.as_ref().is_some_and(|output| is_same(output, path)) {
-            return false;
-        }
-        let extension = path.extension().and_then(std::ffi::OsStr::to_str);
+        let extension = entry.path().extension().and_then(std::ffi::OsStr::to_str);
         self.has_including_glob || extension.and_then(Format::from_extension).is_some()
     }
 }
@@ -283,8 +281,11 @@ mod tests {
         assert_eq!(found(folder.path(), glob), ["LICENSE", "x.png"]);
         let without = WalkOptions { globs: vec!["!*.md".into()], ..options() };
         assert_eq!(found(folder.path(), without), ["a.html", "sub/c.TXT"]);
-        let output = WalkOptions { output: Some(folder.path().join("b.md")), ..options() };
-        assert_eq!(found(folder.path(), output), ["a.html", "sub/c.TXT"]);
+        let output = WalkOptions {
+            outputs: vec![folder.path().join("b.md"), folder.path().join("sub")],
+            ..options()
+        };
+        assert_eq!(found(folder.path(), output), ["a.html"]);
     }
 
     #[test]

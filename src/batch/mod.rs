@@ -3,14 +3,23 @@
 //! Documents are held a chunk at a time, so that memory does not grow with their number. Whatever
 //! is wrong with one of them is told for that one, and the rest goes on. How results look and where
 //! they are written is no concern of this module, but for [`AtomicFile`] and [`AtomicFolder`],
-//! through which every file that fineprint replaces is replaced.
+//! through which every file that fineprint replaces is replaced, and [`RunFolder`], in which the
+//! results of a long run grow so that it can be killed and gone on with.
 
 mod atomic;
 mod discover;
+mod journal;
+mod manifest;
+mod merge;
 mod read;
 mod run;
+mod shard;
 
 pub use atomic::{AtomicFile, AtomicFolder};
 pub use discover::{Discovery, Walk, WalkOptions};
+pub use journal::{ERRORS, Entry, Existing, INDEX, JournalError, MANIFEST, RECORDS, RunFolder};
+pub use manifest::{Counts, Inputs, InputsDigest, Manifest, now};
+pub use merge::{MergeError, merge};
 pub use read::{Failure, STDIN_NAME, Source};
 pub use run::{Options, Processed, ReadDocument, Scorer, run};
+pub use shard::{Ledger, Remaining, Shard};

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::read::{Failure, Source};
+use super::shard::digest;
 use crate::classify::{ClassifyError, Scores, input_of};
 use crate::document::{Document, ParseOptions};
 use crate::encode::Input;
@@ -54,6 +55,8 @@ pub struct Processed {
     pub name: String,
     /// Its size in bytes.
     pub bytes: u64,
+    /// SHA-256 of its bytes in hexadecimal; `None` where they could not be read.
+    pub sha256: Option<String>,
     /// The document with its scores, or why there is none.
     pub result: Result<ReadDocument, String>,
 }
@@ -140,12 +143,16 @@ fn read_wave(
     options: &Options,
 ) -> Vec<Processed> {
     let one = |input: Result<Source, Failure>| match input {
-        Err(Failure { name, reason }) => Processed { name, bytes: 0, result: Err(reason) },
+        Err(Failure { name, reason }) => {
+            Processed { name, bytes: 0, sha256: None, result: Err(reason) }
+        }
         Ok(source) => {
             let name = source.name();
             let bytes = source.read().map_err(|failure| failure.reason);
             let size = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
-            Processed { result: bytes.and_then(|b| parse(&name, &b, options)), name, bytes: size }
+            let sha256 = bytes.as_deref().ok().map(digest);
+            let result = bytes.and_then(|bytes| parse(&name, &bytes, options));
+            Processed { name, bytes: size, sha256, result }
         }
     };
     pool.install(|| wave.into_par_iter().map(one).collect())

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit::Exit;
+use crate::batch::Shard;
 use crate::classify::{EngineKind, Options};
 use crate::label::Stance;
 use crate::model::{Kernel, ModelSource};
@@ -66,6 +67,8 @@ pub enum Color {
 pub enum Command {
     /// Tell which data-use categories the sentences of documents are about.
     Classify(Box<ClassifyArgs>),
+    /// Join the shards of a corpus into one run.
+    Merge(super::merge::MergeArgs),
     /// Print the categories: definitions and their places in other vocabularies.
     Labels(LabelsArgs),
     /// Fine-tune a model on labelled sentences.
@@ -200,6 +203,24 @@ pub struct ClassifyArgs {
     /// Write to FILE, which is replaced only once the output is complete.
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
+    /// Write records.jsonl, index.jsonl, errors.jsonl and manifest.json into DIR as they come.
+    ///
+    /// A run that is killed at any moment goes on with --resume and ends with the same bytes.
+    /// So does one with `--format jsonl -o FILE`; its records grow in FILE.part.
+    #[arg(long, value_name = "DIR", conflicts_with = "output", help_heading = "Long runs")]
+    pub output_dir: Option<PathBuf>,
+    /// Go on with the run that was broken off, or start it if there is none.
+    #[arg(long, help_heading = "Long runs")]
+    pub resume: bool,
+    /// Remove a run that is there and start over.
+    #[arg(long, conflicts_with = "resume", help_heading = "Long runs")]
+    pub restart: bool,
+    /// Classify only the inputs whose content falls into part I of N; `fineprint merge` joins them.
+    #[arg(long, value_name = "I/N", requires = "output_dir", help_heading = "Long runs")]
+    pub shard: Option<Shard>,
+    /// Stop at the first document that cannot be read, with exit code 2.
+    #[arg(long, help_heading = "Long runs")]
+    pub strict: bool,
     /// Mark the words that decided each finding; takes several times as long.
     #[arg(long, help_heading = "Output")]
     pub explain: bool,

@@ -9,10 +9,12 @@ use indicatif::ProgressBar;
 
 use super::args::{ClassifyArgs, InputFormat, OutputFormat};
 use super::exit::{Exit, Outcome};
+use super::kept::{self, Kept};
 use super::printer::Printer;
-use crate::batch::{self, AtomicFile, Discovery, Processed, Source, Walk, WalkOptions};
+use crate::batch::{self, AtomicFile, Discovery, Entry, Processed, Source, Walk, WalkOptions};
 use crate::classify::Classifier;
 use crate::document::{Format, ParseOptions};
+use crate::encode::Input;
 use crate::label::{LabelSet, Stance};
 use crate::report::record::{Run, RunOptions, SCHEMA, Status};
 use crate::report::terminal::{Palette, width};
@@ -26,39 +28,67 @@ const SHOWN_FINDINGS: usize = 5;
 /// Runs the verb.
 pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let inputs = Inputs::resolve(args, printer)?;
-    let mut output = Output::open(args.output.as_deref(), printer)?;
+    let kept = kept::place(args)?;
+    // Tried before the model is loaded: a place that cannot be written to is told at once.
+    let mut output = match kept {
+        Some(_) => None,
+        None => Some(Output::open(args.output.as_deref(), printer)?),
+    };
     let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
     let plan = Plan::resolve(args, classifier.labels())?;
+    let described = describe(args, &classifier);
+    let place = args.output.as_deref();
 
-    let mut outcome = Outcome::default();
-    {
-        let mut report = plan.report(args, &mut output, classifier.labels(), printer);
-        let recorder = Recorder {
+    let mut session = Session {
+        recorder: Recorder {
             classifier: &classifier,
             filter: plan.filter.clone(),
             explain: plan.explain,
             probabilities: args.probabilities,
-        };
-        let place = args.output.as_deref();
-        report.begin(&describe(args, &classifier)).with_context(|| cannot_write(place))?;
-        let mut session = Session {
-            recorder,
-            report: report.as_mut(),
-            printer,
-            place,
-            progress: Progress::start(printer, &inputs),
-            outcome: &mut outcome,
-            fail_on: &plan.fail_on,
-            findings: 0,
-        };
-        session.run(args, &inputs)?;
-        let findings = session.findings;
+        },
+        categories: &described.categories,
+        printer,
+        place,
+        progress: Progress::start(printer, &inputs),
+        outcome: Outcome::default(),
+        fail_on: &plan.fail_on,
+        strict: args.strict,
+        findings: 0,
+    };
+    if let Some(place) = kept {
+        let mut kept = Kept::open(args, place, &described)?;
+        session.count_done(kept.done());
+        let result = session.run(args, &inputs, &mut Sink::Kept(&mut kept));
+        printer.end_progress();
+        match result {
+            Ok(()) => kept.finish()?,
+            Err(error) => {
+                kept.checkpoint()?;
+                return Err(error);
+            }
+        }
+    }
+    if let Some(output) = &mut output {
+        let mut report = plan.report(args, output, classifier.labels(), printer);
+        report.begin(&described).with_context(|| cannot_write(place))?;
+        session.run(args, &inputs, &mut Sink::Report(report.as_mut()))?;
         printer.end_progress();
         report.end().with_context(|| cannot_write(place))?;
-        outcome.none_found = args.fail_if_none && findings == 0;
     }
-    output.commit().with_context(|| cannot_write(args.output.as_deref()))?;
+    session.outcome.none_found = args.fail_if_none && session.findings == 0;
+    let outcome = session.outcome;
+    if let Some(output) = output {
+        output.commit().with_context(|| cannot_write(place))?;
+    }
     Ok(outcome.exit())
+}
+
+/// Where reports of documents go.
+enum Sink<'a> {
+    /// To an output in any format, in one go.
+    Report(&'a mut dyn Report),
+    /// To a folder, so that a run can be gone on with.
+    Kept(&'a mut Kept),
 }
 
 /// Where documents come from, decided.
@@ -85,7 +115,7 @@ impl Inputs {
             hidden: args.hidden,
             no_ignore: args.no_ignore,
             globs: args.glob.clone(),
-            output: args.output.clone(),
+            outputs: outputs(args),
         })
         .map_err(|reason| anyhow::anyhow!("--glob: {reason}"))?;
         Ok(Self { paths, list: args.files_from.clone(), walk })
@@ -104,6 +134,12 @@ impl Inputs {
         let inputs = self.discover().ok()?;
         Some(inputs.filter_map(Result::ok).map(|source: Source| source.size()).sum())
     }
+}
+
+/// What a run writes, which it must not read.
+fn outputs(args: &ClassifyArgs) -> Vec<PathBuf> {
+    let part = args.output.as_deref().map(kept::part_of);
+    [args.output.clone(), part, args.output_dir.clone()].into_iter().flatten().collect()
 }
 
 /// What is shown and what decides the exit code, decided.
@@ -221,17 +257,23 @@ impl InputFormat {
 /// One classification under way.
 struct Session<'a> {
     recorder: Recorder<'a>,
-    report: &'a mut dyn Report,
+    categories: &'a [String],
     printer: &'a Printer,
     place: Option<&'a Path>,
     progress: Progress,
-    outcome: &'a mut Outcome,
+    outcome: Outcome,
     fail_on: &'a [usize],
+    strict: bool,
     findings: usize,
 }
 
 impl Session<'_> {
-    fn run(&mut self, args: &ClassifyArgs, inputs: &Inputs) -> anyhow::Result<()> {
+    fn run(
+        &mut self,
+        args: &ClassifyArgs,
+        inputs: &Inputs,
+        sink: &mut Sink<'_>,
+    ) -> anyhow::Result<()> {
         let classifier = self.recorder.classifier;
         let language =
             if args.any_language { String::new() } else { classifier.settings().language.clone() };
@@ -247,13 +289,19 @@ impl Session<'_> {
         };
         let progress = self.progress.clone();
         let mut discovery = inputs.discover()?;
-        batch::run(
-            discovery.by_ref(),
-            &options,
-            &|inputs| classifier.scores(inputs),
-            &mut |processed| self.document(&processed),
-            &|sentences| progress.sentences(sentences),
-        )?;
+        let score = |inputs: &[Input<'_>]| classifier.scores(inputs);
+        let tick = |sentences| progress.sentences(sentences);
+        if let Sink::Kept(kept) = sink {
+            let remaining = kept.remaining(&mut discovery);
+            let mut each = |processed| self.document(&processed, sink);
+            batch::run(remaining, &options, &score, &mut each, &tick)?;
+        } else {
+            let mut each = |processed| self.document(&processed, sink);
+            batch::run(discovery.by_ref(), &options, &score, &mut each, &tick)?;
+        }
+        if let Sink::Kept(kept) = sink {
+            kept.check_inputs()?;
+        }
         if discovery.passed_over() > 0 {
             self.printer.note(format_args!(
                 "{} other files in folders were passed over; --glob takes them",
@@ -266,7 +314,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn document(&mut self, processed: &Processed) -> anyhow::Result<()> {
+    fn document(&mut self, processed: &Processed, sink: &mut Sink<'_>) -> anyhow::Result<()> {
         let name = &processed.name;
         let report = match &processed.result {
             Err(reason) => DocumentReport::failed(name, reason),
@@ -278,14 +326,36 @@ impl Session<'_> {
             },
         };
         self.tell(&report);
+        if self.strict && report.document.status == Status::Failed {
+            // It is not written, so that --resume tries it again once it is mended.
+            bail!("stopped at the first document that failed, as --strict asks");
+        }
         self.outcome.some_failed |= report.document.status == Status::Failed;
         let is_asserted = |category: &usize| report.asserted.get(*category).is_some_and(|n| *n > 0);
         self.outcome.fail_on_met |= self.fail_on.iter().any(is_asserted);
         self.findings += report.document.finding_count;
-        let written = self.printer.suspended(|| self.report.document(&report));
-        written.with_context(|| cannot_write(self.place))?;
+        self.printer.suspended(|| match sink {
+            Sink::Kept(kept) => kept.document(processed, &report, self.categories),
+            Sink::Report(to) => to.document(&report).with_context(|| cannot_write(self.place)),
+        })?;
         self.progress.document(processed.bytes);
         Ok(())
+    }
+
+    /// Counts what was done before a break as if it had been done now.
+    fn count_done(&mut self, done: &[Entry]) {
+        let fail_on: Vec<&String> =
+            self.fail_on.iter().filter_map(|index| self.categories.get(*index)).collect();
+        for entry in done {
+            self.findings += entry.findings;
+            self.outcome.some_failed |= entry.reason.is_some();
+            self.outcome.fail_on_met |= entry.asserted.iter().any(|name| fail_on.contains(&name));
+            self.progress.document(entry.source_bytes);
+        }
+        if !done.is_empty() {
+            let count = done.len();
+            self.printer.note(format_args!("going on after {count} documents that are done"));
+        }
     }
 
     /// Says on standard error what became of a document that was not classified.

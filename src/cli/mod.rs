@@ -13,8 +13,10 @@ pub mod data;
 pub mod eval;
 pub mod exit;
 mod export;
+mod kept;
 mod labels;
 mod licenses;
+pub mod merge;
 pub mod pretrain;
 pub mod printer;
 pub mod train;
@@ -69,6 +71,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
     match command {
         Command::Labels(args) => labels::run(args, printer),
         Command::Classify(args) => classify::run(args, printer),
+        Command::Merge(args) => merge::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),

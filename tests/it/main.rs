@@ -18,6 +18,7 @@ mod engine;
 mod eval;
 mod hub;
 mod licenses;
+mod longrun;
 mod parity;
 mod segment;
 mod shipped;

@@ -147,7 +147,7 @@ fn read(
     printer: &Printer,
 ) -> anyhow::Result<(Vec<Read>, bool)> {
     let walk =
-        Walk::new(WalkOptions { output: Some(args.output.clone()), ..WalkOptions::default() })
+        Walk::new(WalkOptions { outputs: vec![args.output.clone()], ..WalkOptions::default() })
             .map_err(anyhow::Error::msg)?;
     let mut inputs =
         Discovery::new(args.paths.iter().cloned(), None, walk).map_err(anyhow::Error::msg)?;

@@ -1,0 +1,178 @@
+//! Where the records of a long run are kept while it goes on: `--output-dir`, or a folder beside
+//! the file of `-o` that becomes the file at the end.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::args::{ClassifyArgs, OutputFormat};
+use crate::batch::{
+    Discovery, Entry, Existing, Ledger, Manifest, Processed, RECORDS, Remaining, RunFolder, now,
+};
+use crate::report::record::{Run, Status};
+use crate::report::{DocumentReport, JsonLines, Report};
+
+/// What is behind the name of a file whose records are not complete yet.
+const PART: &str = ".part";
+
+/// A run whose records are kept as they come.
+#[derive(Debug)]
+pub(super) struct Kept {
+    folder: RunFolder,
+    /// The file that the records become; none for `--output-dir`.
+    file: Option<PathBuf>,
+    shard: Option<crate::batch::Shard>,
+    ledger: Ledger,
+    started: String,
+}
+
+impl Kept {
+    /// Opens the folder.
+    pub(super) fn open(args: &ClassifyArgs, place: Place, run: &Run) -> anyhow::Result<Self> {
+        let existing = match (args.resume, args.restart) {
+            (true, _) => Existing::Resume,
+            (_, true) => Existing::Restart,
+            _ => Existing::Refuse,
+        };
+        let described = serde_json::to_value(run).context("cannot describe the run")?;
+        let Place { folder: path, file } = place;
+        let mut folder = RunFolder::open(&path, &described, existing)?;
+        if folder.is_new() {
+            JsonLines::new(folder.records()).begin(run).with_context(|| cannot_write(&path))?;
+            folder.begun()?;
+        }
+        Ok(Self { folder, file, shard: args.shard, ledger: Ledger::default(), started: now() })
+    }
+
+    /// The documents that were done before this process.
+    pub(super) fn done(&self) -> &[Entry] {
+        self.folder.done()
+    }
+
+    /// What is left of the inputs.
+    pub(super) fn remaining<'a>(
+        &mut self,
+        inputs: &'a mut Discovery,
+    ) -> Remaining<&'a mut Discovery> {
+        let (remaining, ledger) = Remaining::new(inputs, self.shard, self.folder.done());
+        self.ledger = ledger;
+        remaining
+    }
+
+    /// Writes a document's records.
+    pub(super) fn document(
+        &mut self,
+        processed: &Processed,
+        report: &DocumentReport,
+        categories: &[String],
+    ) -> anyhow::Result<()> {
+        let path = self.folder.path().to_owned();
+        let written = JsonLines::new(self.folder.records()).document(report);
+        written.with_context(|| cannot_write(&path))?;
+        let record = &report.document;
+        let sha256 = processed.sha256.clone();
+        let named = categories.iter().zip(&report.asserted).filter(|(_, count)| **count > 0);
+        let entry = Entry {
+            number: self.ledger.finished(&record.document, sha256.as_deref()),
+            document: record.document.clone(),
+            sha256,
+            status: status(record.status).to_owned(),
+            reason: record.notice.clone().filter(|_| record.status == Status::Failed),
+            source_bytes: processed.bytes,
+            sentences: record.sentence_count,
+            findings: record.finding_count,
+            asserted: named.map(|(name, _)| name.clone()).collect(),
+            record_bytes: 0,
+        };
+        Ok(self.folder.document(entry)?)
+    }
+
+    /// Says that an input is not what it was when it was done, if one is.
+    pub(super) fn check_inputs(&self) -> anyhow::Result<()> {
+        match self.ledger.changed() {
+            Some(changed) => {
+                bail!("cannot go on: {changed} since it was classified; start over with --restart")
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Makes what is written so far safe, for a run that stops.
+    pub(super) fn checkpoint(&mut self) -> anyhow::Result<()> {
+        Ok(self.folder.checkpoint()?)
+    }
+
+    /// Ends the run: its manifest appears, or its file.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        let folder = self.folder.path().to_owned();
+        let inputs = self.ledger.inputs();
+        Manifest::seal(self.folder, self.shard, inputs, self.started)?;
+        if let Some(file) = self.file {
+            std::fs::rename(folder.join(RECORDS), &file).with_context(|| cannot_write(&file))?;
+            std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Where records are kept.
+pub(super) struct Place {
+    folder: PathBuf,
+    /// The file that they become; none for `--output-dir`.
+    file: Option<PathBuf>,
+}
+
+/// Where the arguments ask for records to be kept; none where results go elsewhere.
+pub(super) fn place(args: &ClassifyArgs) -> anyhow::Result<Option<Place>> {
+    let reads_stdin = args.paths.is_empty() && args.files_from.is_none()
+        || args.paths.iter().any(|path| path == Path::new("-"));
+    if let Some(folder) = &args.output_dir {
+        if reads_stdin {
+            bail!("--output-dir: standard input cannot be read again; name files or folders");
+        }
+        return Ok(Some(Place { folder: folder.clone(), file: None }));
+    }
+    let file = args.output.as_ref().filter(|file| *file != Path::new("-"));
+    // A device or a pipe is written to as it is.
+    let file =
+        file.filter(|file| std::fs::metadata(file).map_or(true, |metadata| metadata.is_file()));
+    match file {
+        Some(file) if args.format == OutputFormat::Jsonl && !reads_stdin => {
+            // A link keeps pointing to its file, which is what gets replaced.
+            let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.clone());
+            let folder = part_of(&file);
+            match std::fs::create_dir(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    Err(error).with_context(|| cannot_write(&file))
+                }
+                _ => Ok(Some(Place { folder, file: Some(file) })),
+            }
+        }
+        _ if args.resume || args.restart => bail!(
+            "--resume and --restart need files to read, and --output-dir or \
+             `--format jsonl -o FILE` to write to"
+        ),
+        _ => Ok(None),
+    }
+}
+
+/// The folder in which the records of a file grow.
+pub(super) fn part_of(file: &Path) -> PathBuf {
+    let mut folder = file.as_os_str().to_owned();
+    folder.push(PART);
+    folder.into()
+}
+
+/// A status as the records write it.
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Classified => "classified",
+        Status::OtherLanguage => "other-language",
+        Status::Failed => "failed",
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
