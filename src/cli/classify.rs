@@ -354,7 +354,7 @@ impl Session<'_> {
         }
         if !done.is_empty() {
             let count = done.len();
-            self.printer.note(format_args!("going on after {count} documents that are done"));
+            self.printer.note(format_args!("documents done before: {count}; going on"));
         }
     }
 
