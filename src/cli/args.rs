@@ -45,9 +45,39 @@ pub struct GlobalArgs {
     /// Print no notes and no progress bar; warnings and errors stay.
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
+    /// Log what is done, on standard error; twice for more, three times for everything.
+    ///
+    /// FINEPRINT_LOG filters it instead, such as `fineprint=debug`. Texts are never logged.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(help_heading = "Global options")]
+    pub verbose: u8,
+    /// The log's format: text, or json with an object a line.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(value_name = "FORMAT", help_heading = "Global options")]
+    pub log_format: LogFormat,
     /// Show no progress bar.
     #[arg(long, global = true, help_heading = "Global options")]
     pub no_progress: bool,
+    /// Take defaults from FILE instead of fineprint.toml.
+    ///
+    /// A table a verb, a key an option: `[classify]`, `format = "jsonl"`. Without this,
+    /// fineprint.toml in the current folder is read, else that in ~/.config/fineprint. Every option
+    /// also has a variable, FINEPRINT_VERB_OPTION, which goes before the file.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// Read no fineprint.toml.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub no_config: bool,
+}
+
+/// The format of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// When to use colours.
@@ -89,6 +119,10 @@ pub enum Command {
     Export(ExportArgs),
     /// Print the licences of code, weights and data.
     Licenses(LicensesArgs),
+    /// Print the completions of a shell.
+    Completions(super::completions::CompletionsArgs),
+    /// Print the manual page, or write those of all verbs.
+    Man(super::completions::ManArgs),
 }
 
 /// Which model.

@@ -34,7 +34,16 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
         Some(_) => None,
         None => Some(Output::open(args.output.as_deref(), printer)?),
     };
+    let started = Instant::now();
     let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
+    tracing::info!(
+        model = classifier.origin(),
+        digest = classifier.digest(),
+        engine = %classifier.engine_kind(),
+        threads = classifier.threads(),
+        ms = started.elapsed().as_secs_f64() * 1e3,
+        "model loaded"
+    );
     let plan = Plan::resolve(args, classifier.labels())?;
     let described = describe(args, &classifier);
     let place = args.output.as_deref();
@@ -339,6 +348,14 @@ impl Session<'_> {
             Sink::Report(to) => to.document(&report).with_context(|| cannot_write(self.place)),
         })?;
         self.progress.document(processed.bytes);
+        tracing::debug!(
+            document = processed.name,
+            bytes = processed.bytes,
+            sentences = report.document.sentence_count,
+            findings = report.document.finding_count,
+            status = ?report.document.status,
+            "document done"
+        );
         Ok(())
     }
 

@@ -9,6 +9,8 @@ pub mod average;
 pub mod bench;
 pub mod calibrate;
 mod classify;
+pub mod completions;
+mod config;
 pub mod data;
 pub mod eval;
 pub mod exit;
@@ -16,6 +18,7 @@ mod export;
 mod kept;
 mod labels;
 mod licenses;
+mod log;
 pub mod merge;
 pub mod pretrain;
 pub mod printer;
@@ -25,9 +28,10 @@ pub mod training;
 use std::ffi::OsString;
 use std::io;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use args::{Command, CommandLine, GlobalArgs};
+use config::Config;
 use exit::Exit;
 use printer::Printer;
 
@@ -44,15 +48,42 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return Exit::Fatal;
         }
     };
-    let line = match CommandLine::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let refuse = |reason: &str| {
+        Printer::new(&GlobalArgs::default()).error(format_args!("{reason}"));
+        Exit::Fatal
+    };
+    let config = match Config::find(&arguments) {
+        Ok(config) => config,
+        Err(reason) => return refuse(&reason),
+    };
+    let command = config::with_variables(CommandLine::command());
+    let command = match config.as_ref().map_or(Ok(command.clone()), |c| c.apply(command)) {
+        Ok(command) => command,
+        Err(reason) => return refuse(&reason),
+    };
+    let matches = command.try_get_matches_from(arguments);
+    let line = match matches.and_then(|matches| CommandLine::from_arg_matches(&matches)) {
         Ok(line) => line,
         Err(usage) => {
             // Help and version are "errors" that belong to standard output; a pipe that is
             // closed early is no concern of theirs.
             let _ = usage.print();
-            return if usage.use_stderr() { Exit::Fatal } else { Exit::Done };
+            if !usage.use_stderr() {
+                return Exit::Done;
+            }
+            if let Some(config) = &config {
+                let path = config.path().display();
+                Printer::new(&GlobalArgs::default()).note(format_args!(
+                    "defaults were taken from {path}; --no-config leaves it out"
+                ));
+            }
+            return Exit::Fatal;
         }
     };
+    if let Err(reason) = log::start(&line.global, "off") {
+        return refuse(&reason);
+    }
     let printer = Printer::new(&line.global);
     let result = run(&line.command, &printer);
     printer.end_progress();
@@ -72,6 +103,8 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Labels(args) => labels::run(args, printer),
         Command::Classify(args) => classify::run(args, printer),
         Command::Merge(args) => merge::run(args, printer),
+        Command::Completions(args) => completions::completions(args, printer),
+        Command::Man(args) => completions::man(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),

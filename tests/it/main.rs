@@ -16,6 +16,7 @@ mod corpus;
 mod document;
 mod engine;
 mod eval;
+mod habits;
 mod hub;
 mod licenses;
 mod longrun;
