@@ -10,9 +10,11 @@ pub mod bench;
 pub mod calibrate;
 mod classify;
 pub mod data;
+pub mod diff;
 pub mod eval;
 pub mod exit;
 mod export;
+pub mod history;
 mod labels;
 mod licenses;
 pub mod pretrain;
@@ -69,6 +71,8 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
     match command {
         Command::Labels(args) => labels::run(args, printer),
         Command::Classify(args) => classify::run(args, printer),
+        Command::Diff(args) => diff::run(args, printer),
+        Command::History(args) => history::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),
