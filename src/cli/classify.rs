@@ -21,7 +21,7 @@ use crate::report::{
 };
 
 /// Findings of a category that the text report shows of a document unless told `--all`.
-const SHOWN_FINDINGS: usize = 5;
+pub(super) const SHOWN_FINDINGS: usize = 5;
 
 /// Runs the verb.
 pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit> {

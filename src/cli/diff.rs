@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use super::args::{EngineArgs, InputFormat, ModelArgs, probability};
-use super::classify::{Output, cannot_write, indices};
+use super::classify::{Output, SHOWN_FINDINGS, cannot_write, indices};
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::batch::{AtomicFile, Source};
@@ -83,6 +83,9 @@ pub struct DiffArgs {
         help_heading = "Output"
     )]
     pub format: ChangeFormat,
+    /// In the text report, show all changes instead of the most telling of each category.
+    #[arg(long, help_heading = "Output")]
+    pub all: bool,
     /// Write to FILE, which is replaced only once the output is complete.
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
@@ -163,10 +166,16 @@ pub(super) fn run(args: &DiffArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let tool = tool(&classifier);
     let record =
         DiffRecord::new(tool, (&old_name, &old), (&new_name, &new), &comparison, categories);
-    write(&mut output, &record, args.format, printer)
+    write(&mut output, &record, args, printer)
         .and_then(|()| output.commit())
         .with_context(|| cannot_write(args.output.as_deref()))?;
     Ok(if is_met { Exit::FailOn } else { Exit::Done })
+}
+
+/// How text looks that is written there.
+pub(super) fn style(output: &Output, printer: &Printer, all: bool) -> Style {
+    let (palette, width) = output.look(printer);
+    Style { palette, width, limit: if all { usize::MAX } else { SHOWN_FINDINGS } }
 }
 
 /// What made a comparison.
@@ -183,13 +192,13 @@ pub(super) fn tool(classifier: &Classifier) -> Tool {
 fn write(
     output: &mut Output,
     record: &DiffRecord,
-    format: ChangeFormat,
+    args: &DiffArgs,
     printer: &Printer,
 ) -> std::io::Result<()> {
-    match format {
+    match args.format {
         ChangeFormat::Text => {
-            let (palette, width) = output.look(printer);
-            text(output, record, &Style { palette, width })
+            let style = style(output, printer, args.all);
+            text(output, record, &style)
         }
         ChangeFormat::Json => {
             serde_json::to_writer_pretty(&mut *output, record)?;

@@ -10,15 +10,14 @@ use clap::Args;
 
 use super::args::{EngineArgs, ModelArgs, probability};
 use super::classify::{Output, cannot_write, indices};
-use super::diff::{ChangeFormat, tool};
+use super::diff::{ChangeFormat, style, tool};
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::calendar::Day;
 use crate::classify::Classifier;
-use crate::compare::Style;
 use crate::encode::Input;
 use crate::git::Repository;
-use crate::history::record::{HistoryRecord, SCHEMA};
+use crate::history::record::{DocumentHistory, HistoryRecord, SCHEMA};
 use crate::history::{Options, Selection, Tracks, html, markdown, text, timeline, tracks};
 
 /// Arguments of `fineprint history`.
@@ -66,7 +65,7 @@ pub struct HistoryArgs {
     /// Output only changes of which the old or the new finding has at least this probability.
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Changes")]
     pub min_probability: Option<f32>,
-    /// Output versions too that only reword what is said.
+    /// Output versions too that only reword what is said, and in the text report all changes.
     #[arg(long, help_heading = "Changes")]
     pub all: bool,
 
@@ -123,7 +122,7 @@ pub(super) fn run(args: &HistoryArgs, printer: &Printer) -> anyhow::Result<Exit>
         documents: documents(&repository, &found, &classifier, &options, printer)?,
     };
     printer.end_progress();
-    write(&mut output, &record, args.format, printer)
+    write(&mut output, &record, args, printer)
         .and_then(|()| output.commit())
         .with_context(|| cannot_write(args.output.as_deref()))?;
     Ok(Exit::Done)
@@ -135,7 +134,7 @@ fn documents(
     classifier: &Classifier,
     options: &Options,
     printer: &Printer,
-) -> anyhow::Result<Vec<crate::history::record::DocumentHistory>> {
+) -> anyhow::Result<Vec<DocumentHistory>> {
     let total: usize = found.tracks.iter().map(|track| track.versions.len()).sum();
     let bar = printer.start_progress(
         Some(total as u64),
@@ -159,13 +158,13 @@ fn documents(
 fn write(
     output: &mut Output,
     record: &HistoryRecord,
-    format: ChangeFormat,
+    args: &HistoryArgs,
     printer: &Printer,
 ) -> std::io::Result<()> {
-    match format {
+    match args.format {
         ChangeFormat::Text => {
-            let (palette, width) = output.look(printer);
-            text(output, record, &Style { palette, width })
+            let style = style(output, printer, args.all);
+            text(output, record, &style)
         }
         ChangeFormat::Json => {
             serde_json::to_writer_pretty(&mut *output, record)?;

@@ -43,14 +43,14 @@ pub fn statements(document: &Document, lexicon: &mut Lexicon) -> Vec<Statement> 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
-    /// A sentence says it that did not say it or was not there.
-    Added,
-    /// A sentence that said it does not say it any more or is gone.
-    Removed,
     /// The sentence was denied and is asserted.
     NowAsserted,
     /// The sentence was asserted and is denied.
     NowDenied,
+    /// A sentence says it that did not say it or was not there.
+    Added,
+    /// A sentence that said it does not say it any more or is gone.
+    Removed,
     /// The sentence says it still, in other words.
     Reworded,
 }
@@ -58,7 +58,7 @@ pub enum ChangeKind {
 impl ChangeKind {
     /// All kinds.
     pub const ALL: [Self; 5] =
-        [Self::Added, Self::Removed, Self::NowAsserted, Self::NowDenied, Self::Reworded];
+        [Self::NowAsserted, Self::NowDenied, Self::Added, Self::Removed, Self::Reworded];
 
     /// The name, as records and options write it.
     pub fn as_str(self) -> &'static str {

@@ -227,18 +227,29 @@ pub fn categories(
     records
 }
 
-/// The verdicts of categories with changes that were not expected, as one paragraph.
+/// What changes that were not expected come to, as one paragraph: the verdicts of categories of
+/// which the document as a whole says something else, and the names of the others.
 pub fn paragraph(categories: &[CategoryRecord]) -> String {
     let is_open =
         |c: &&CategoryRecord| c.changes.iter().any(|change| change.status == ChangeStatus::Open);
-    let mut open: Vec<&CategoryRecord> = categories.iter().filter(is_open).collect();
-    if open.is_empty() {
+    let open = categories.iter().filter(is_open);
+    let (turned, other): (Vec<&CategoryRecord>, Vec<_>) = open.partition(|c| c.before != c.after);
+    if turned.is_empty() && other.is_empty() {
         return "Nothing changed in what the document says about data.".to_owned();
     }
-    // What turned goes first.
-    open.sort_by_key(|c| c.before == c.after);
-    let one = |c: &CategoryRecord| format!("{}: {}", c.title, lower_first(&c.verdict));
-    open.into_iter().map(one).collect::<Vec<_>>().join(" ")
+    let one = |c: &&CategoryRecord| format!("{}: {}", c.title, lower_first(&c.verdict));
+    let mut sentences: Vec<String> = turned.iter().map(one).collect();
+    match &other[..] {
+        [] => {}
+        // By itself it is worth its words.
+        [only] if turned.is_empty() => sentences.push(one(only)),
+        _ => {
+            let titles: Vec<&str> = other.iter().map(|c| c.title.as_str()).collect();
+            let names = titles.join(", ");
+            sentences.push(format!("Single sentences changed on these subjects: {names}."));
+        }
+    }
+    sentences.join(" ")
 }
 
 fn lower_first(text: &str) -> String {

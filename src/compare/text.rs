@@ -24,6 +24,8 @@ pub struct Style {
     pub palette: Palette,
     /// The width to wrap to, in columns.
     pub width: usize,
+    /// Most changes of a category that are shown; the most telling ones are.
+    pub limit: usize,
 }
 
 impl Style {
@@ -105,7 +107,27 @@ pub(crate) fn category(
     if let Some(choice) = &record.choice {
         paragraph(out, &format!("Choice nearby: “{choice}”"), 2, style)?;
     }
-    record.changes.iter().try_for_each(|change| self::change(out, change, style))
+    let mut order: Vec<usize> = (0..record.changes.len()).collect();
+    order.sort_by(|a, b| telling(&record.changes[*a]).total_cmp(&telling(&record.changes[*b])));
+    order.truncate(style.limit);
+    order.sort_unstable();
+    for at in &order {
+        change(out, &record.changes[*at], style)?;
+    }
+    let hidden = record.changes.len() - order.len();
+    if hidden > 0 {
+        let line = format!("  and {hidden} more (--all)");
+        writeln!(out, "{}", paint(palette.dim, &line))?;
+    }
+    Ok(())
+}
+
+/// How little a change tells: what was expected and what was only reworded go last, the most
+/// probable first.
+fn telling(record: &ChangeRecord) -> f64 {
+    let last = f64::from(u8::from(record.status != ChangeStatus::Open)) * 4.0
+        + f64::from(u8::from(record.kind == ChangeKind::Reworded)) * 2.0;
+    last - record.finding().map_or(0.0, |(_, probability)| probability)
 }
 
 fn change(out: &mut impl Write, record: &ChangeRecord, style: &Style) -> io::Result<()> {

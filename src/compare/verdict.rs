@@ -66,8 +66,12 @@ pub(super) fn verdict(
         (Standing::Silent, Standing::Asserted) => format!("Now {asserted}."),
         (Standing::Silent, Standing::Denied) => format!("Now {denied}."),
         (Standing::Silent, Standing::Both) => format!("Now {asserted}, but elsewhere {denied}."),
-        (Standing::Denied, Standing::Asserted) => format!("Now {asserted}; before, it {denied}."),
-        (Standing::Asserted, Standing::Denied) => format!("Now {denied}; before, it {asserted}."),
+        (Standing::Denied, Standing::Asserted) => {
+            format!("Now {asserted}; the earlier text {denied}.")
+        }
+        (Standing::Asserted, Standing::Denied) => {
+            format!("Now {denied}; the earlier text {asserted}.")
+        }
         (Standing::Denied, Standing::Both) => format!("Now {asserted}, and still {denied}."),
         (Standing::Asserted, Standing::Both) => format!("Now also {denied}, and still {asserted}."),
         (Standing::Asserted | Standing::Denied | Standing::Both, Standing::Silent) => {
@@ -176,8 +180,8 @@ mod tests {
         assert_eq!(seen[0], "Now sells or exchanges personal data for value.");
         assert_eq!(
             verdict(&labels, category, (Standing::Denied, Standing::Asserted), &[], &[]).text,
-            "Now sells or exchanges personal data for value; before, it says that it does not \
-             sell personal data."
+            "Now sells or exchanges personal data for value; the earlier text says that it does \
+             not sell personal data."
         );
         let count = seen.len();
         seen.sort();

@@ -297,7 +297,8 @@ fn event(
     }
     let mut rewordings = 0;
     if !options.all {
-        for record in &mut records {
+        // Where the document as a whole turned, its rewordings are part of the story.
+        for record in records.iter_mut().filter(|record| record.before == record.after) {
             let all = record.changes.len();
             record.changes.retain(|change| change.kind != ChangeKind::Reworded);
             rewordings += all - record.changes.len();
