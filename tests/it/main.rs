@@ -13,9 +13,12 @@
 mod classify;
 mod cli;
 mod corpus;
+mod diff;
 mod document;
 mod engine;
 mod eval;
+mod git;
+mod history;
 mod hub;
 mod licenses;
 mod parity;
