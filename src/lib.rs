@@ -6,12 +6,16 @@
 
 pub mod batch;
 pub mod bench;
+pub mod calendar;
 pub mod classify;
 pub mod cli;
+pub mod compare;
 pub mod corpus;
 pub mod document;
 pub mod encode;
 pub mod eval;
+pub mod git;
+pub mod history;
 pub mod label;
 pub mod limits;
 pub mod model;

@@ -37,3 +37,14 @@ pub const SNIFF_BYTES: usize = 4 << 10;
 
 /// Longest bracketed or quoted span, in bytes, inside which no sentence ends.
 pub const PROTECTED_SPAN_BYTES: usize = 300;
+
+/// Longest of git's own small files that is read (`.git`, a ref, `config`), in bytes.
+pub const GIT_FILE_BYTES: u64 = 64 << 10;
+
+/// Most files that are listed of one commit of a git repository, or that one commit changes.
+///
+/// The whole of Open Terms Archive's largest collection has some 10,000.
+pub const GIT_FILES: usize = 200_000;
+
+/// Deepest nesting of folders in a git repository.
+pub const GIT_FOLDER_DEPTH: usize = 64;

@@ -99,6 +99,10 @@ pub enum Command {
     Classify(Box<ClassifyArgs>),
     /// Join the shards of a corpus into one run.
     Merge(super::merge::MergeArgs),
+    /// Tell what changed between two editions of a document.
+    Diff(Box<super::diff::DiffArgs>),
+    /// Tell what changed over the versions of documents in a git repository.
+    History(Box<super::history::HistoryArgs>),
     /// Print the categories: definitions and their places in other vocabularies.
     Labels(LabelsArgs),
     /// Fine-tune a model on labelled sentences.
@@ -371,7 +375,7 @@ fn classify_help() -> String {
 }
 
 /// Reads a probability.
-fn probability(given: &str) -> Result<f32, String> {
+pub(super) fn probability(given: &str) -> Result<f32, String> {
     match given.parse::<f32>() {
         Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
         _ => Err("a number from 0 to 1 is expected".to_owned()),

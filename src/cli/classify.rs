@@ -23,7 +23,7 @@ use crate::report::{
 };
 
 /// Findings of a category that the text report shows of a document unless told `--all`.
-const SHOWN_FINDINGS: usize = 5;
+pub(super) const SHOWN_FINDINGS: usize = 5;
 
 /// Runs the verb.
 pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit> {
@@ -196,12 +196,10 @@ impl Plan {
             OutputFormat::Jsonl => Box::new(JsonLines::new(output)),
             OutputFormat::Csv => Box::new(Csv::new(output)),
             OutputFormat::Text => {
-                let to_stdout = matches!(output, Output::Stdout(_));
-                let is_coloured =
-                    if to_stdout { printer.colours_stdout() } else { printer.colours_files() };
+                let (palette, width) = output.look(printer);
                 let options = TextOptions {
-                    palette: Palette::new(is_coloured),
-                    width: width(if to_stdout { printer.columns() } else { None }),
+                    palette,
+                    width,
                     limit: self.limit,
                     categories: self.filter.categories.clone(),
                     stance: self.filter.stance,
@@ -213,7 +211,11 @@ impl Plan {
 }
 
 /// The indices of categories that an option names.
-fn indices(option: &str, names: &[String], labels: &LabelSet) -> anyhow::Result<Vec<usize>> {
+pub(super) fn indices(
+    option: &str,
+    names: &[String],
+    labels: &LabelSet,
+) -> anyhow::Result<Vec<usize>> {
     let one = |name: &String| {
         labels.category(name.trim()).map_err(|unknown| {
             let advice = match unknown.suggestion {
@@ -254,7 +256,8 @@ fn describe(args: &ClassifyArgs, classifier: &Classifier) -> Run {
 }
 
 impl InputFormat {
-    fn format(self) -> Format {
+    /// The document's format that is meant.
+    pub(super) fn format(self) -> Format {
         match self {
             Self::Markdown => Format::Markdown,
             Self::Html => Format::Html,
@@ -394,13 +397,14 @@ impl Session<'_> {
 }
 
 /// Where the report goes.
-enum Output {
+pub(super) enum Output {
     Stdout(Box<dyn Write>),
     File(BufWriter<AtomicFile>),
 }
 
 impl Output {
-    fn open(path: Option<&Path>, printer: &Printer) -> anyhow::Result<Self> {
+    /// Opens the file that `--output` names, or standard output.
+    pub(super) fn open(path: Option<&Path>, printer: &Printer) -> anyhow::Result<Self> {
         match path {
             Some(path) if path != Path::new("-") => {
                 let file = AtomicFile::create(path).with_context(|| cannot_write(Some(path)))?;
@@ -410,7 +414,16 @@ impl Output {
         }
     }
 
-    fn commit(self) -> io::Result<()> {
+    /// The colours and the width of text that is written there.
+    pub(super) fn look(&self, printer: &Printer) -> (Palette, usize) {
+        let to_stdout = matches!(self, Self::Stdout(_));
+        let is_coloured =
+            if to_stdout { printer.colours_stdout() } else { printer.colours_files() };
+        (Palette::new(is_coloured), width(if to_stdout { printer.columns() } else { None }))
+    }
+
+    /// Flushes, and gives a file its name.
+    pub(super) fn commit(self) -> io::Result<()> {
         match self {
             Self::Stdout(mut out) => out.flush(),
             Self::File(out) => out.into_inner().map_err(io::IntoInnerError::into_error)?.commit(),
@@ -435,7 +448,8 @@ impl Write for Output {
     }
 }
 
-fn cannot_write(path: Option<&Path>) -> String {
+/// What to say where writing there failed.
+pub(super) fn cannot_write(path: Option<&Path>) -> String {
     match path {
         Some(path) if path != Path::new("-") => format!("cannot write {}", path.display()),
         _ => "cannot write to standard output".to_owned(),

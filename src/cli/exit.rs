@@ -17,7 +17,7 @@ pub enum Exit {
     Fatal,
     /// Some inputs could not be read; the others were classified.
     SomeFailed,
-    /// With `--fail-on`: one of its categories is asserted.
+    /// With `--fail-on`: one of its categories is asserted, or one of its changes happened.
     FailOn,
 }
 
@@ -44,7 +44,7 @@ impl Exit {
             Self::NothingFound => "nothing found, with --fail-if-none",
             Self::Fatal => "wrong usage, or an error that ended the run",
             Self::SomeFailed => "some inputs could not be read; the rest was classified",
-            Self::FailOn => "a category of --fail-on is asserted",
+            Self::FailOn => "a category of --fail-on is asserted, or a change of it happened",
         }
     }
 
@@ -103,7 +103,7 @@ mod tests {
           1  nothing found, with --fail-if-none
           2  wrong usage, or an error that ended the run
           3  some inputs could not be read; the rest was classified
-          4  a category of --fail-on is asserted
+          4  a category of --fail-on is asserted, or a change of it happened
         Where several hold, 2 goes before 3, 3 before 4, and 4 before 1.
         ");
         for (i, exit) in Exit::ALL.into_iter().enumerate() {

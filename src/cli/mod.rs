@@ -12,9 +12,11 @@ mod classify;
 pub mod completions;
 mod config;
 pub mod data;
+pub mod diff;
 pub mod eval;
 pub mod exit;
 mod export;
+pub mod history;
 mod kept;
 mod labels;
 mod licenses;
@@ -105,6 +107,8 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Merge(args) => merge::run(args, printer),
         Command::Completions(args) => completions::completions(args, printer),
         Command::Man(args) => completions::man(args, printer),
+        Command::Diff(args) => diff::run(args, printer),
+        Command::History(args) => history::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),

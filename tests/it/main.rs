@@ -13,10 +13,13 @@
 mod classify;
 mod cli;
 mod corpus;
+mod diff;
 mod document;
 mod engine;
 mod eval;
+mod git;
 mod habits;
+mod history;
 mod hub;
 mod licenses;
 mod longrun;

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest up; a room uses only rooms of a lower rank.
-const RANKS: [(&str, u32); 14] = [
+const RANKS: [(&str, u32); 18] = [
     ("limits", 0),
     ("label", 0),
+    ("calendar", 0),
     ("document", 1),
+    ("git", 1),
     ("segment", 2),
     ("encode", 3),
     ("model", 4),
@@ -14,9 +16,11 @@ const RANKS: [(&str, u32); 14] = [
     ("report", 6),
     ("eval", 6),
     ("batch", 7),
+    ("compare", 7),
     ("train", 7),
     ("corpus", 7),
     ("bench", 8),
+    ("history", 8),
     ("cli", 9),
 ];
 
