@@ -37,3 +37,10 @@ pub const SNIFF_BYTES: usize = 4 << 10;
 
 /// Longest bracketed or quoted span, in bytes, inside which no sentence ends.
 pub const PROTECTED_SPAN_BYTES: usize = 300;
+
+/// Longest line of saved results, in bytes: 64 MiB, the longest document as one sentence, twice.
+pub const RECORD_BYTES: usize = 64 << 20;
+
+/// Most bytes of saved sentences of one document: 1 GiB, for the longest document in the shortest
+/// sentences with all their probabilities.
+pub const RECORD_DOCUMENT_BYTES: usize = 1 << 30;

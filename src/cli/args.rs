@@ -66,6 +66,8 @@ pub enum Color {
 pub enum Command {
     /// Tell which data-use categories the sentences of documents are about.
     Classify(Box<ClassifyArgs>),
+    /// Make a report of saved results: HTML, Markdown, SARIF, Parquet and others.
+    Report(super::report::ReportArgs),
     /// Print the categories: definitions and their places in other vocabularies.
     Labels(LabelsArgs),
     /// Fine-tune a model on labelled sentences.
@@ -181,7 +183,7 @@ pub struct ClassifyArgs {
     /// threshold of a category there is no finding, whatever is given here.
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Findings")]
     pub min_probability: Option<f32>,
-    /// Output every sentence, also those without findings (not in the text report).
+    /// Output every sentence, also those without findings (json, jsonl, csv, parquet; html always).
     ///
     /// Without this, sentences are output that have at least one finding after --category,
     /// --stance and --min-probability.
@@ -243,6 +245,16 @@ pub enum OutputFormat {
     Jsonl,
     /// One row a finding.
     Csv,
+    /// Parquet, one row a sentence; needs --output.
+    Parquet,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JSON-LD in the W3C Data Privacy Vocabulary.
+    Jsonld,
+    /// A summary in Markdown.
+    Markdown,
+    /// One page to read and send on: every sentence with the findings in place.
+    Html,
 }
 
 /// Arguments of `fineprint labels`.
@@ -308,6 +320,7 @@ fn classify_help() -> String {
   fineprint classify terms.md
   curl -s https://example.com/privacy | fineprint classify --category ai-training,data-sale
   fineprint classify policies/ --format jsonl -o findings.jsonl
+  fineprint classify terms.md --format html -o report.html
   fineprint classify terms.html --fail-on ai-training,data-sale
 
 {}",

@@ -1,6 +1,5 @@
 //! `fineprint classify`: documents in, findings out.
 
-use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -9,30 +8,27 @@ use indicatif::ProgressBar;
 
 use super::args::{ClassifyArgs, InputFormat, OutputFormat};
 use super::exit::{Exit, Outcome};
+use super::output::{Output, cannot_write, shown_findings};
 use super::printer::Printer;
-use crate::batch::{self, AtomicFile, Discovery, Processed, Source, Walk, WalkOptions};
+use crate::batch::{self, Discovery, Processed, Source, Walk, WalkOptions};
 use crate::classify::Classifier;
 use crate::document::{Format, ParseOptions};
 use crate::label::{LabelSet, Stance};
 use crate::report::record::{Run, RunOptions, SCHEMA, Status};
-use crate::report::terminal::{Palette, width};
-use crate::report::{
-    Csv, DocumentReport, Explain, Filter, Json, JsonLines, Recorder, Report, Text, TextOptions,
-};
-
-/// Findings of a category that the text report shows of a document unless told `--all`.
-const SHOWN_FINDINGS: usize = 5;
+use crate::report::{DocumentReport, Explain, Filter, Recorder, Report};
 
 /// Runs the verb.
 pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let inputs = Inputs::resolve(args, printer)?;
+    args.format.check_output(args.output.as_deref())?;
     let mut output = Output::open(args.output.as_deref(), printer)?;
     let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
     let plan = Plan::resolve(args, classifier.labels())?;
 
+    let run = describe(args, &plan, &classifier);
     let mut outcome = Outcome::default();
     {
-        let mut report = plan.report(args, &mut output, classifier.labels(), printer);
+        let mut report = args.format.writer(&mut output, &run, plan.limit, printer)?;
         let recorder = Recorder {
             classifier: &classifier,
             filter: plan.filter.clone(),
@@ -40,7 +36,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
             probabilities: args.probabilities,
         };
         let place = args.output.as_deref();
-        report.begin(&describe(args, &classifier)).with_context(|| cannot_write(place))?;
+        report.begin(&run).with_context(|| cannot_write(place))?;
         let mut session = Session {
             recorder,
             report: report.as_mut(),
@@ -120,7 +116,7 @@ impl Plan {
         if args.stance == Some(Stance::Denied) && !labels.has_stance() {
             bail!("--stance denied: this model does not tell stances");
         }
-        let limit = if args.all { usize::MAX } else { SHOWN_FINDINGS };
+        let limit = shown_findings(args.all);
         let explain = match (args.explain, args.format) {
             (false, _) => Explain::Nothing,
             (true, OutputFormat::Text) => Explain::Top(limit),
@@ -131,39 +127,12 @@ impl Plan {
                 categories: indices("--category", &args.category, labels)?,
                 stance: args.stance,
                 min_probability: args.min_probability.unwrap_or(0.0),
-                all_sentences: args.all_sentences && args.format != OutputFormat::Text,
+                all_sentences: args.format.shows_all_sentences(args.all_sentences),
             },
             explain,
             limit,
             fail_on: indices("--fail-on", &args.fail_on, labels)?,
         })
-    }
-
-    fn report<'a>(
-        &self,
-        args: &ClassifyArgs,
-        output: &'a mut Output,
-        labels: &LabelSet,
-        printer: &Printer,
-    ) -> Box<dyn Report + 'a> {
-        match args.format {
-            OutputFormat::Json => Box::new(Json::new(output)),
-            OutputFormat::Jsonl => Box::new(JsonLines::new(output)),
-            OutputFormat::Csv => Box::new(Csv::new(output)),
-            OutputFormat::Text => {
-                let to_stdout = matches!(output, Output::Stdout(_));
-                let is_coloured =
-                    if to_stdout { printer.colours_stdout() } else { printer.colours_files() };
-                let options = TextOptions {
-                    palette: Palette::new(is_coloured),
-                    width: width(if to_stdout { printer.columns() } else { None }),
-                    limit: self.limit,
-                    categories: self.filter.categories.clone(),
-                    stance: self.filter.stance,
-                };
-                Box::new(Text::new(output, labels.clone(), options))
-            }
-        }
     }
 }
 
@@ -182,7 +151,7 @@ fn indices(option: &str, names: &[String], labels: &LabelSet) -> anyhow::Result<
 }
 
 /// The run's own record.
-fn describe(args: &ClassifyArgs, classifier: &Classifier) -> Run {
+fn describe(args: &ClassifyArgs, plan: &Plan, classifier: &Classifier) -> Run {
     let labels = classifier.labels();
     Run {
         schema: SCHEMA.to_owned(),
@@ -201,7 +170,7 @@ fn describe(args: &ClassifyArgs, classifier: &Classifier) -> Run {
             category: args.category.iter().map(|name| name.trim().to_owned()).collect(),
             stance: args.stance,
             min_probability: args.min_probability,
-            all_sentences: args.all_sentences,
+            all_sentences: plan.filter.all_sentences,
             explain: args.explain,
             probabilities: args.probabilities,
         },
@@ -303,55 +272,6 @@ impl Session<'_> {
             }
             Status::Classified => {}
         }
-    }
-}
-
-/// Where the report goes.
-enum Output {
-    Stdout(Box<dyn Write>),
-    File(BufWriter<AtomicFile>),
-}
-
-impl Output {
-    fn open(path: Option<&Path>, printer: &Printer) -> anyhow::Result<Self> {
-        match path {
-            Some(path) if path != Path::new("-") => {
-                let file = AtomicFile::create(path).with_context(|| cannot_write(Some(path)))?;
-                Ok(Self::File(BufWriter::with_capacity(64 << 10, file)))
-            }
-            _ => Ok(Self::Stdout(Box::new(printer.stdout()))),
-        }
-    }
-
-    fn commit(self) -> io::Result<()> {
-        match self {
-            Self::Stdout(mut out) => out.flush(),
-            Self::File(out) => out.into_inner().map_err(io::IntoInnerError::into_error)?.commit(),
-        }
-    }
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Stdout(out) => out.write(bytes),
-            Self::File(out) => out.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Stdout(out) => out.flush(),
-            // Nobody reads the file before it is complete.
-            Self::File(_) => Ok(()),
-        }
-    }
-}
-
-fn cannot_write(path: Option<&Path>) -> String {
-    match path {
-        Some(path) if path != Path::new("-") => format!("cannot write {}", path.display()),
-        _ => "cannot write to standard output".to_owned(),
     }
 }
 

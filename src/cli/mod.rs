@@ -15,8 +15,10 @@ pub mod exit;
 mod export;
 mod labels;
 mod licenses;
+mod output;
 pub mod pretrain;
 pub mod printer;
+pub mod report;
 pub mod train;
 pub mod training;
 
@@ -69,6 +71,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
     match command {
         Command::Labels(args) => labels::run(args, printer),
         Command::Classify(args) => classify::run(args, printer),
+        Command::Report(args) => report::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),

@@ -200,6 +200,7 @@ fn locate(name: &str, index: usize, document: &Document, sentence: &Sentence) ->
         line: sentence.line,
         column: sentence.column,
         section: sentence.section.to_vec(),
+        block: Some(sentence.block),
         lead_in: sentence.lead_in.as_deref().map(str::to_owned),
         kind: kind_name(sentence.kind).to_owned(),
         windows: 1,
