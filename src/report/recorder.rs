@@ -8,7 +8,7 @@ use crate::segment::Sentence;
 use super::DocumentReport;
 use super::record::{
     CategoryProbability, DocumentRecord, EvidenceRecord, FindingRecord, Probabilities,
-    SentenceRecord, Status,
+    SentenceRecord, Status, rounded,
 };
 
 /// Which findings and sentences are output.
@@ -109,7 +109,8 @@ impl Recorder<'_> {
                 record.findings.push(FindingRecord {
                     category: labels.categories()[finding.category].id.clone(),
                     stance: finding.stance,
-                    probability: finding.probability,
+                    // As records are written, so that saved results give the same reports.
+                    probability: rounded(finding.probability) as f32,
                     evidence,
                 });
             }

@@ -25,6 +25,8 @@ pub struct Sarif<W> {
     out: W,
     scope: Option<Scope>,
     artifacts: Vec<Value>,
+    /// Places in `artifacts` by URI.
+    indices: HashMap<String, usize>,
     notifications: Vec<Value>,
     has_results: bool,
     has_failures: bool,
@@ -37,6 +39,7 @@ impl<W: Write> Sarif<W> {
             out,
             scope: None,
             artifacts: Vec::new(),
+            indices: HashMap::new(),
             notifications: Vec::new(),
             has_results: false,
             has_failures: false,
@@ -66,12 +69,18 @@ impl<W: Write> Report for Sarif<W> {
         check_finite(report)?;
         let Some(scope) = &self.scope else { return Err(not_begun()) };
         let record = &report.document;
-        let location = json!({ "uri": uri::of(&record.document), "index": self.artifacts.len() });
-        let mut artifact = json!({ "location": { "uri": uri::of(&record.document) } });
-        if let Some(encoding) = &record.encoding {
-            artifact["encoding"] = json!(encoding);
+        let uri = uri::of(&record.document);
+        let next = self.artifacts.len();
+        // Artifacts are unique, but a document may be given twice.
+        let index = *self.indices.entry(uri.clone()).or_insert(next);
+        if index == next {
+            let mut artifact = json!({ "location": { "uri": uri } });
+            if let Some(encoding) = &record.encoding {
+                artifact["encoding"] = json!(encoding);
+            }
+            self.artifacts.push(artifact);
         }
-        self.artifacts.push(artifact);
+        let location = json!({ "uri": uri, "index": index });
         if record.status != Status::Classified {
             let is_failure = record.status == Status::Failed;
             self.has_failures |= is_failure;

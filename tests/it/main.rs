@@ -19,6 +19,7 @@ mod eval;
 mod hub;
 mod licenses;
 mod parity;
+mod reports;
 mod segment;
 mod shipped;
 mod support;
