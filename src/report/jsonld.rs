@@ -71,12 +71,17 @@ impl<W: Write> Report for JsonLd<W> {
             "status": record.status,
         });
         if record.status == Status::Classified {
-            node["format"] = json!(record.format);
-            node["language"] = json!(record.language);
             node["generatedBy"] = json!("_:run");
         }
-        if let Some(notice) = &record.notice {
-            node["comment"] = json!(notice);
+        let facts = [
+            ("format", &record.format),
+            ("language", &record.language),
+            ("comment", &record.notice),
+        ];
+        for (key, fact) in facts {
+            if let Some(fact) = fact {
+                node[key] = json!(fact);
+            }
         }
         self.node(&node)?;
         for sentence in &report.sentences {

@@ -62,7 +62,7 @@ def one_document(page, width, records):
     for sentence in sentences:
         assert page.locator(f"#s{sentence['index']}").text_content() == sentence["text"]
     assert page.locator("article script, article b").count() == 0
-    assert page.locator("mark.s").count() == len(found)
+    assert page.locator("article mark.s").count() == len(found)
     assert page.locator("#status").inner_text() == f"{len(findings)} findings"
     # Landmarks and labels.
     for landmark in ("header", "main", "footer"):
@@ -87,7 +87,7 @@ def one_document(page, width, records):
     assert page.locator(".note li:visible").count() == len(of_category)
     assert page.locator("#status").inner_text() == f"{len(of_category)} of {len(findings)} findings"
     shown = [s for s in found if any(f["category"] == category for f in s["findings"])]
-    assert page.locator("mark.s:not(.off)").count() == len(shown)
+    assert page.locator("article mark.s:not(.off)").count() == len(shown)
     assert page.locator(f"#s{sentences[0]['index']}").is_visible()
     page.check("#only")
     assert page.locator(".block:visible").count() <= len(shown)

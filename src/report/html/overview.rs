@@ -45,7 +45,9 @@ pub(super) fn overview(view: &View, rows: &[Row]) -> Markup {
                 (plural(sentences, "sentence"))
             }
             @if scope.labels().has_stance() {
-                p.facts { "In each cell: sentences that assert, and after a dash those that deny." }
+                p.facts {
+                    "In each cell: how many sentences assert (solid border) and deny (dashed border)."
+                }
             }
             div.scroll role="region" aria-labelledby="overview-title" tabindex="0" {
                 table.matrix {
@@ -88,7 +90,7 @@ fn line(view: &View, number: usize, row: &Row) -> Markup {
     html! {
         tr data-order=(number) {
             th scope="row" data-value=(row.name) {
-                a href={ "#d" (number) } { (row.name) }
+                a href={ "#d" (number) } { (breakable(&row.name)) }
                 @match row.status {
                     Status::Classified => {}
                     Status::OtherLanguage => small { " another language" },
@@ -107,5 +109,12 @@ fn line(view: &View, number: usize, row: &Row) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// A path that may break after its folders.
+fn breakable(path: &str) -> Markup {
+    html! {
+        @for part in path.split_inclusive('/') { (part) wbr; }
     }
 }
