@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use super::record::{Run, Status};
-use super::summary::{NO_ADVICE, Scope, Summary, facts, place, plural, shortened};
+use super::summary::{NO_ADVICE, Scope, Summary, facts, place, plural, quote};
 use super::{DocumentReport, Report, check_finite, not_begun};
 
 /// Writes the Markdown summary.
@@ -110,7 +110,7 @@ fn classified(out: &mut impl Write, scope: &Scope, report: &DocumentReport) -> i
             };
             let label =
                 if scope.labels().has_stance() { format!("*{stance}* ") } else { String::new() };
-            let (quote, place) = (shortened(&sentence.text), place(sentence));
+            let (quote, place) = (quote(sentence), place(sentence));
             quotes.push(format!(
                 "{label}{:.2}: “{}” ({})",
                 cell.probability,

@@ -170,8 +170,17 @@ pub fn facts(report: &DocumentReport) -> Vec<String> {
     ]
 }
 
-/// A quote for a summary: cut at a word when it is long.
-pub fn shortened(text: &str) -> String {
+/// A sentence as a summary quotes it: what introduces it first, and cut when it is long.
+pub fn quote(sentence: &SentenceRecord) -> String {
+    let text = shortened(&sentence.text);
+    sentence
+        .lead_in
+        .as_deref()
+        .map_or_else(|| text.clone(), |lead_in| format!("{lead_in} […] {text}"))
+}
+
+/// A text cut at a word.
+fn shortened(text: &str) -> String {
     let Some((end, _)) = text.char_indices().nth(QUOTE_CHARS) else { return text.to_owned() };
     let kept = text.get(..end).unwrap_or(text);
     let at_word = kept.rfind(' ').filter(|&at| at > end / 2).unwrap_or(end);

@@ -119,11 +119,12 @@ def one_document(page, width, records):
     assert page.locator(f"#s{found[-1]['index']}").is_visible()
 
     # Copying a quote with its place.
-    sentence = found[-1]
+    sentence = next(s for s in found if s.get("lead_in"))
     page.locator(f"#n{sentence['index']} .copy").click()
+    lead_in = f"{sentence['lead_in']} […] " if sentence.get("lead_in") else ""
     place = ", ".join(filter(None, ["policy.md", " › ".join(sentence["section"]), f"line {sentence['line']}"]))
     page.wait_for_function("document.getElementById('status').textContent === 'Quote copied'")
-    assert page.evaluate("navigator.clipboard.readText()") == f"“{sentence['text']}” ({place})"
+    assert page.evaluate("navigator.clipboard.readText()") == f"“{lead_in}{sentence['text']}” ({place})"
 
     # A count filters and leads to the first.
     count = page.locator(".summary a.count").first

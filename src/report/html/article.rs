@@ -120,7 +120,8 @@ fn quoted(number: usize, sentence: &SentenceRecord) -> Markup {
     let has = |stance| sentence.findings.iter().any(|f| f.stance == stance);
     html! {
         mark.s.asserted[has(Stance::Asserted)].denied[has(Stance::Denied)]
-            id=(id) tabindex="-1" data-line=(sentence.line) aria-describedby={ (prefix) "n" (sentence.index) }
+            id=(id) tabindex="-1" data-line=(sentence.line)
+            data-lead-in=[&sentence.lead_in] aria-describedby={ (prefix) "n" (sentence.index) }
         {
             @for (words, is_evidence) in pieces(sentence) {
                 @if is_evidence { strong { (words) } } @else { (words) }

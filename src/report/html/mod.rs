@@ -68,7 +68,7 @@ impl<W: Write, S: Read + Write + Seek> Report for Html<W, S> {
     fn end(&mut self) -> io::Result<()> {
         let Some(view) = &self.view else { return Err(super::not_begun()) };
         let title = match self.rows.as_slice() {
-            [only] => format!("What {} says", only.name),
+            [only] => format!("What {} says", file_name(&only.name)),
             rows => format!("What {} documents say", rows.len()),
         };
         let body = html! {
@@ -90,6 +90,11 @@ impl<W: Write, S: Read + Write + Seek> Report for Html<W, S> {
         self.out.write_all(after.as_bytes())?;
         self.out.flush()
     }
+}
+
+/// The last part of a path, or all of it where it has none.
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
 }
 
 /// The `id` of a document's article, and the prefix of the ids of its sentences: those of the

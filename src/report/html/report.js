@@ -6,6 +6,7 @@ const fineprint = (() => {
   root.classList.add("scripted");
   const byId = (id) => document.getElementById(id);
   const documents = byId("documents");
+  const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
   let current = null;
 
   // Theme: that of the system until the button is used.
@@ -59,7 +60,7 @@ const fineprint = (() => {
     if (fields.least) byId("least-shown").textContent = want.least.toFixed(2);
     documents.classList.toggle("findings-only", Boolean(fields.only && fields.only.checked));
     current = null;
-    say(shown === all ? `${all} findings` : `${shown} of ${all} findings`);
+    say(shown === all ? count(all, "finding") : `${shown} of ${count(all, "finding")}`);
   };
 
   // Jumps between sentences with findings that are shown.
@@ -85,13 +86,14 @@ const fineprint = (() => {
     say(`Sentence ${all.indexOf(next) + 1} of ${all.length} with findings`);
   };
 
-  // Copies a sentence with its document, section and line.
+  // Copies a sentence with what introduces it, its document, section and line.
   const citation = (mark) => {
     const place = [mark.closest(".document").dataset.document];
     const section = mark.closest(".block").dataset.section;
     if (section) place.push(section);
     place.push(`line ${mark.dataset.line}`);
-    return `“${mark.textContent}” (${place.join(", ")})`;
+    const leadIn = mark.dataset.leadIn ? `${mark.dataset.leadIn} […] ` : "";
+    return `“${leadIn}${mark.textContent}” (${place.join(", ")})`;
   };
   const copy = async (text) => {
     try {
@@ -142,11 +144,11 @@ const fineprint = (() => {
     } else if (button && button.id === "previous") {
       jump(-1);
     }
-    const count = event.target.closest("a.count");
-    if (count && fields.category) {
+    const link = event.target.closest("a.count");
+    if (link && fields.category) {
       // A count leads to its first sentence with nothing else marked.
-      fields.category.value = count.dataset.category;
-      if (fields.stance) fields.stance.value = count.dataset.stance;
+      fields.category.value = link.dataset.category;
+      if (fields.stance) fields.stance.value = link.dataset.stance;
       if (fields.least) fields.least.value = 0;
       filter();
     }
@@ -167,7 +169,6 @@ const fineprint = (() => {
   };
   const titles = new Map([...document.querySelectorAll("#category option")].map((o) => [o.value, o.textContent]));
   const state = { number: 0, block: null, hasStance: true };
-  const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
   const prefix = () => (state.number <= 1 ? "" : `d${state.number}-`);
 
   // The text cut where deciding words begin and end; their offsets are in bytes of UTF-8.
@@ -195,6 +196,7 @@ const fineprint = (() => {
     const stances = ["asserted", "denied"].filter((s) => sentence.findings.some((f) => f.stance === s));
     const mark = element("mark", {
       class: ["s", ...stances].join(" "), id, tabindex: "-1", "data-line": sentence.line,
+      "data-lead-in": sentence.lead_in ?? null,
       "aria-describedby": `${prefix()}n${sentence.index}`,
     }, ...pieces(sentence));
     return [mark, element("a", { class: "ref", href: `#${id}`, "aria-label": `Sentence ${sentence.index}` }, String(sentence.index))];

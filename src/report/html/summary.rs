@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{View, prefix};
 use crate::label::Stance;
 use crate::report::DocumentReport;
-use crate::report::summary::{Cell, Summary, shortened};
+use crate::report::summary::{Cell, Summary, quote};
 
 /// The table of a document and the list of what it does not speak of.
 pub(super) fn table(
@@ -91,7 +91,7 @@ fn row(
                             @if scope.labels().has_stance() {
                                 span.stance.(stance.as_str()) { (stance) } " "
                             }
-                            q { (shortened(&sentence.text)) } " "
+                            q { (quote(sentence)) } " "
                             a.ref href={ "#" (prefix(number)) "s" (sentence.index) }
                                 aria-label={ "To sentence " (sentence.index) } { (sentence.index) }
                         }
