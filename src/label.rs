@@ -232,6 +232,22 @@ impl LabelSet {
         self.categories.iter().map(|c| c.id.as_str())
     }
 
+    /// The indices of the categories under the title of their group, in the taxonomy's order.
+    ///
+    /// Categories without a group come last, under an empty title.
+    pub fn grouped(&self) -> Vec<(&'static str, Vec<usize>)> {
+        let members = |is_member: &dyn Fn(&Category) -> bool| -> Vec<usize> {
+            let all = self.categories.iter().enumerate();
+            all.filter(|(_, category)| is_member(category)).map(|(i, _)| i).collect()
+        };
+        let known = &Taxonomy::builtin().groups;
+        let mut groups: Vec<(&'static str, Vec<usize>)> =
+            known.iter().map(|g| (g.title.as_str(), members(&|c| c.group == g.id))).collect();
+        groups.push(("", members(&|c| !known.iter().any(|g| g.id == c.group))));
+        groups.retain(|(_, categories)| !categories.is_empty());
+        groups
+    }
+
     /// The index of a category.
     pub fn category(&self, name: &str) -> Result<usize, UnknownLabel> {
         self.categories.iter().position(|c| c.id == name).ok_or_else(|| UnknownLabel {

@@ -48,3 +48,9 @@ pub const GIT_FILES: usize = 200_000;
 
 /// Deepest nesting of folders in a git repository.
 pub const GIT_FOLDER_DEPTH: usize = 64;
+/// Longest line of saved results, in bytes: 64 MiB, the longest document as one sentence, twice.
+pub const RECORD_BYTES: usize = 64 << 20;
+
+/// Most bytes of saved sentences of one document: 1 GiB, for the longest document in the shortest
+/// sentences with all their probabilities.
+pub const RECORD_DOCUMENT_BYTES: usize = 1 << 30;

@@ -43,6 +43,11 @@ impl AtomicFile {
         Ok(Self { temporary, destination })
     }
 
+    /// The folder that the file will be in, where it has room for more of the same work.
+    pub fn folder(&self) -> &Path {
+        folder_of(&self.destination)
+    }
+
     /// Syncs the file and gives it its name.
     ///
     /// # Errors

@@ -103,6 +103,8 @@ pub enum Command {
     Diff(Box<super::diff::DiffArgs>),
     /// Tell what changed over the versions of documents in a git repository.
     History(Box<super::history::HistoryArgs>),
+    /// Make a report of saved results: HTML, Markdown, SARIF, Parquet and others.
+    Report(super::report::ReportArgs),
     /// Print the categories: definitions and their places in other vocabularies.
     Labels(LabelsArgs),
     /// Fine-tune a model on labelled sentences.
@@ -222,7 +224,7 @@ pub struct ClassifyArgs {
     /// threshold of a category there is no finding, whatever is given here.
     #[arg(long, value_name = "P", value_parser = probability, help_heading = "Findings")]
     pub min_probability: Option<f32>,
-    /// Output every sentence, also those without findings (not in the text report).
+    /// Output every sentence, also those without findings (json, jsonl, csv, parquet; html always).
     ///
     /// Without this, sentences are output that have at least one finding after --category,
     /// --stance and --min-probability.
@@ -244,7 +246,8 @@ pub struct ClassifyArgs {
     /// Write records.jsonl, index.jsonl, errors.jsonl and manifest.json into DIR as they come.
     ///
     /// A run that is killed at any moment goes on with --resume and ends with the same bytes.
-    /// So does one with `--format jsonl -o FILE`; its records grow in FILE.part.
+    /// So does one with `--format jsonl` or parquet and `-o FILE`; its records grow in FILE.part.
+    /// With another --format, report.EXTENSION in DIR is made at the end.
     #[arg(long, value_name = "DIR", conflicts_with = "output", help_heading = "Long runs")]
     pub output_dir: Option<PathBuf>,
     /// Go on with the run that was broken off, or start it if there is none.
@@ -302,6 +305,16 @@ pub enum OutputFormat {
     Jsonl,
     /// One row a finding.
     Csv,
+    /// Parquet, one row a sentence; needs --output.
+    Parquet,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JSON-LD in the W3C Data Privacy Vocabulary.
+    Jsonld,
+    /// A summary in Markdown.
+    Markdown,
+    /// One page to read and send on: every sentence with the findings in place.
+    Html,
 }
 
 /// Arguments of `fineprint labels`.
@@ -367,6 +380,7 @@ fn classify_help() -> String {
   fineprint classify terms.md
   curl -s https://example.com/privacy | fineprint classify --category ai-training,data-sale
   fineprint classify policies/ --format jsonl -o findings.jsonl
+  fineprint classify terms.md --format html -o report.html
   fineprint classify terms.html --fail-on ai-training,data-sale
 
 {}",

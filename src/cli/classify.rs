@@ -1,6 +1,5 @@
 //! `fineprint classify`: documents in, findings out.
 
-use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -10,24 +9,20 @@ use indicatif::ProgressBar;
 use super::args::{ClassifyArgs, InputFormat, OutputFormat};
 use super::exit::{Exit, Outcome};
 use super::kept::{self, Kept};
+use super::output::{Output, cannot_write, shown_findings};
 use super::printer::Printer;
-use crate::batch::{self, AtomicFile, Discovery, Entry, Processed, Source, Walk, WalkOptions};
+use crate::batch::{self, Discovery, Entry, Processed, Source, Walk, WalkOptions};
 use crate::classify::Classifier;
 use crate::document::{Format, ParseOptions};
 use crate::encode::Input;
 use crate::label::{LabelSet, Stance};
 use crate::report::record::{Run, RunOptions, SCHEMA, Status};
-use crate::report::terminal::{Palette, width};
-use crate::report::{
-    Csv, DocumentReport, Explain, Filter, Json, JsonLines, Recorder, Report, Text, TextOptions,
-};
-
-/// Findings of a category that the text report shows of a document unless told `--all`.
-pub(super) const SHOWN_FINDINGS: usize = 5;
+use crate::report::{DocumentReport, Explain, Filter, Recorder, Report};
 
 /// Runs the verb.
 pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let inputs = Inputs::resolve(args, printer)?;
+    args.format.check_output(args.output.as_deref())?;
     let kept = kept::place(args)?;
     // Tried before the model is loaded: a place that cannot be written to is told at once.
     let mut output = match kept {
@@ -45,7 +40,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
         "model loaded"
     );
     let plan = Plan::resolve(args, classifier.labels())?;
-    let described = describe(args, &classifier);
+    let described = describe(args, &plan, &classifier);
     let place = args.output.as_deref();
 
     let mut session = Session {
@@ -70,7 +65,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
         let result = session.run(args, &inputs, &mut Sink::Kept(&mut kept));
         printer.end_progress();
         match result {
-            Ok(()) => kept.finish()?,
+            Ok(()) => kept.finish(args, printer)?,
             Err(error) => {
                 kept.checkpoint()?;
                 return Err(error);
@@ -78,7 +73,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
         }
     }
     if let Some(output) = &mut output {
-        let mut report = plan.report(args, output, classifier.labels(), printer);
+        let mut report = args.format.writer(output, &described, plan.limit, printer)?;
         report.begin(&described).with_context(|| cannot_write(place))?;
         session.run(args, &inputs, &mut Sink::Report(report.as_mut()))?;
         printer.end_progress();
@@ -165,7 +160,7 @@ impl Plan {
         if args.stance == Some(Stance::Denied) && !labels.has_stance() {
             bail!("--stance denied: this model does not tell stances");
         }
-        let limit = if args.all { usize::MAX } else { SHOWN_FINDINGS };
+        let limit = shown_findings(args.all);
         let explain = match (args.explain, args.format) {
             (false, _) => Explain::Nothing,
             (true, OutputFormat::Text) => Explain::Top(limit),
@@ -176,38 +171,19 @@ impl Plan {
                 categories: indices("--category", &args.category, labels)?,
                 stance: args.stance,
                 min_probability: args.min_probability.unwrap_or(0.0),
-                all_sentences: args.all_sentences && args.format != OutputFormat::Text,
+                all_sentences: shows_all_sentences(args),
             },
             explain,
             limit,
             fail_on: indices("--fail-on", &args.fail_on, labels)?,
         })
     }
+}
 
-    fn report<'a>(
-        &self,
-        args: &ClassifyArgs,
-        output: &'a mut Output,
-        labels: &LabelSet,
-        printer: &Printer,
-    ) -> Box<dyn Report + 'a> {
-        match args.format {
-            OutputFormat::Json => Box::new(Json::new(output)),
-            OutputFormat::Jsonl => Box::new(JsonLines::new(output)),
-            OutputFormat::Csv => Box::new(Csv::new(output)),
-            OutputFormat::Text => {
-                let (palette, width) = output.look(printer);
-                let options = TextOptions {
-                    palette,
-                    width,
-                    limit: self.limit,
-                    categories: self.filter.categories.clone(),
-                    stance: self.filter.stance,
-                };
-                Box::new(Text::new(output, labels.clone(), options))
-            }
-        }
-    }
+/// Whether sentences without findings are output; a folder keeps them for formats to come.
+fn shows_all_sentences(args: &ClassifyArgs) -> bool {
+    let is_kept = args.output_dir.is_some();
+    args.format.shows_all_sentences(args.all_sentences) || (args.all_sentences && is_kept)
 }
 
 /// The indices of categories that an option names.
@@ -229,7 +205,7 @@ pub(super) fn indices(
 }
 
 /// The run's own record.
-fn describe(args: &ClassifyArgs, classifier: &Classifier) -> Run {
+fn describe(args: &ClassifyArgs, plan: &Plan, classifier: &Classifier) -> Run {
     let labels = classifier.labels();
     Run {
         schema: SCHEMA.to_owned(),
@@ -248,7 +224,7 @@ fn describe(args: &ClassifyArgs, classifier: &Classifier) -> Run {
             category: args.category.iter().map(|name| name.trim().to_owned()).collect(),
             stance: args.stance,
             min_probability: args.min_probability,
-            all_sentences: args.all_sentences,
+            all_sentences: plan.filter.all_sentences,
             explain: args.explain,
             probabilities: args.probabilities,
         },
@@ -393,66 +369,6 @@ impl Session<'_> {
             }
             Status::Classified => {}
         }
-    }
-}
-
-/// Where the report goes.
-pub(super) enum Output {
-    Stdout(Box<dyn Write>),
-    File(BufWriter<AtomicFile>),
-}
-
-impl Output {
-    /// Opens the file that `--output` names, or standard output.
-    pub(super) fn open(path: Option<&Path>, printer: &Printer) -> anyhow::Result<Self> {
-        match path {
-            Some(path) if path != Path::new("-") => {
-                let file = AtomicFile::create(path).with_context(|| cannot_write(Some(path)))?;
-                Ok(Self::File(BufWriter::with_capacity(64 << 10, file)))
-            }
-            _ => Ok(Self::Stdout(Box::new(printer.stdout()))),
-        }
-    }
-
-    /// The colours and the width of text that is written there.
-    pub(super) fn look(&self, printer: &Printer) -> (Palette, usize) {
-        let to_stdout = matches!(self, Self::Stdout(_));
-        let is_coloured =
-            if to_stdout { printer.colours_stdout() } else { printer.colours_files() };
-        (Palette::new(is_coloured), width(if to_stdout { printer.columns() } else { None }))
-    }
-
-    /// Flushes, and gives a file its name.
-    pub(super) fn commit(self) -> io::Result<()> {
-        match self {
-            Self::Stdout(mut out) => out.flush(),
-            Self::File(out) => out.into_inner().map_err(io::IntoInnerError::into_error)?.commit(),
-        }
-    }
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Stdout(out) => out.write(bytes),
-            Self::File(out) => out.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Stdout(out) => out.flush(),
-            // Nobody reads the file before it is complete.
-            Self::File(_) => Ok(()),
-        }
-    }
-}
-
-/// What to say where writing there failed.
-pub(super) fn cannot_write(path: Option<&Path>) -> String {
-    match path {
-        Some(path) if path != Path::new("-") => format!("cannot write {}", path.display()),
-        _ => "cannot write to standard output".to_owned(),
     }
 }
 

@@ -10,8 +10,9 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use super::args::{EngineArgs, InputFormat, ModelArgs, probability};
-use super::classify::{Output, SHOWN_FINDINGS, cannot_write, indices};
+use super::classify::indices;
 use super::exit::Exit;
+use super::output::{Output, cannot_write, shown_findings};
 use super::printer::Printer;
 use crate::batch::{AtomicFile, Source};
 use crate::calendar::Day;
@@ -175,7 +176,7 @@ pub(super) fn run(args: &DiffArgs, printer: &Printer) -> anyhow::Result<Exit> {
 /// How text looks that is written there.
 pub(super) fn style(output: &Output, printer: &Printer, all: bool) -> Style {
     let (palette, width) = output.look(printer);
-    Style { palette, width, limit: if all { usize::MAX } else { SHOWN_FINDINGS } }
+    Style { palette, width, limit: shown_findings(all) }
 }
 
 /// What made a comparison.

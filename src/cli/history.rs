@@ -9,9 +9,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::args::{EngineArgs, ModelArgs, probability};
-use super::classify::{Output, cannot_write, indices};
+use super::classify::indices;
 use super::diff::{ChangeFormat, style, tool};
 use super::exit::Exit;
+use super::output::{Output, cannot_write};
 use super::printer::Printer;
 use crate::calendar::Day;
 use crate::classify::Classifier;

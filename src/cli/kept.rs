@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::args::{ClassifyArgs, OutputFormat};
+use super::output::{self, shown_findings};
+use super::printer::Printer;
+use super::report;
 use crate::batch::{
     Discovery, Entry, Existing, Ledger, Manifest, Processed, RECORDS, Remaining, RunFolder, now,
 };
@@ -38,7 +41,9 @@ impl Kept {
         let Place { folder: path, file } = place;
         let mut folder = RunFolder::open(&path, &described, existing)?;
         if folder.is_new() {
-            JsonLines::new(folder.records()).begin(run).with_context(|| cannot_write(&path))?;
+            JsonLines::new(folder.records())
+                .begin(run)
+                .with_context(|| output::cannot_write(Some(&path)))?;
             folder.begun()?;
         }
         Ok(Self { folder, file, shard: args.shard, ledger: Ledger::default(), started: now() })
@@ -68,7 +73,7 @@ impl Kept {
     ) -> anyhow::Result<()> {
         let path = self.folder.path().to_owned();
         let written = JsonLines::new(self.folder.records()).document(report);
-        written.with_context(|| cannot_write(&path))?;
+        written.with_context(|| output::cannot_write(Some(&path)))?;
         let record = &report.document;
         let sha256 = processed.sha256.clone();
         let named = categories.iter().zip(&report.asserted).filter(|(_, count)| **count > 0);
@@ -102,17 +107,29 @@ impl Kept {
         Ok(self.folder.checkpoint()?)
     }
 
-    /// Ends the run: its manifest appears, or its file.
-    pub(super) fn finish(self) -> anyhow::Result<()> {
+    /// Ends the run: its manifest appears, and the report or file in the format asked for.
+    pub(super) fn finish(self, args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<()> {
         let folder = self.folder.path().to_owned();
         let inputs = self.ledger.inputs();
         Manifest::seal(self.folder, self.shard, inputs, self.started)?;
-        if let Some(file) = self.file {
-            std::fs::rename(folder.join(RECORDS), &file).with_context(|| cannot_write(&file))?;
-            std::fs::remove_dir_all(&folder)
-                .with_context(|| format!("cannot remove {}", folder.display()))?;
+        let records = folder.join(RECORDS);
+        let render = |to: &Path| {
+            let limit = shown_findings(args.all);
+            report::write(&[records.clone()], args.format, limit, Some(to), printer)
+        };
+        let Some(file) = self.file else {
+            if let Some(extension) = args.format.extension() {
+                render(&folder.join(format!("report.{extension}")))?;
+            }
+            return Ok(());
+        };
+        if args.format == OutputFormat::Jsonl {
+            std::fs::rename(&records, &file).with_context(|| output::cannot_write(Some(&file)))?;
+        } else {
+            render(&file)?;
         }
-        Ok(())
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))
     }
 }
 
@@ -138,23 +155,28 @@ pub(super) fn place(args: &ClassifyArgs) -> anyhow::Result<Option<Place>> {
     let file =
         file.filter(|file| std::fs::metadata(file).map_or(true, |metadata| metadata.is_file()));
     match file {
-        Some(file) if args.format == OutputFormat::Jsonl && !reads_stdin => {
+        Some(file) if is_for_long_runs(args.format) && !reads_stdin => {
             // A link keeps pointing to its file, which is what gets replaced.
             let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.clone());
             let folder = part_of(&file);
             match std::fs::create_dir(&folder) {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    Err(error).with_context(|| cannot_write(&file))
+                    Err(error).with_context(|| output::cannot_write(Some(&file)))
                 }
                 _ => Ok(Some(Place { folder, file: Some(file) })),
             }
         }
         _ if args.resume || args.restart => bail!(
-            "--resume and --restart need files to read, and --output-dir or \
-             `--format jsonl -o FILE` to write to"
+            "--resume and --restart need files to read, and to write to --output-dir, or \
+             `--format jsonl` or parquet with `-o FILE`"
         ),
         _ => Ok(None),
     }
+}
+
+/// Formats in which a corpus is kept; the others are made to be read, and soon made again.
+fn is_for_long_runs(format: OutputFormat) -> bool {
+    matches!(format, OutputFormat::Jsonl | OutputFormat::Parquet)
 }
 
 /// The folder in which the records of a file grow.
@@ -171,8 +193,4 @@ fn status(status: Status) -> &'static str {
         Status::OtherLanguage => "other-language",
         Status::Failed => "failed",
     }
-}
-
-fn cannot_write(path: &Path) -> String {
-    format!("cannot write {}", path.display())
 }

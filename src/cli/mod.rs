@@ -22,8 +22,10 @@ mod labels;
 mod licenses;
 mod log;
 pub mod merge;
+mod output;
 pub mod pretrain;
 pub mod printer;
+pub mod report;
 pub mod train;
 pub mod training;
 
@@ -109,6 +111,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Man(args) => completions::man(args, printer),
         Command::Diff(args) => diff::run(args, printer),
         Command::History(args) => history::run(args, printer),
+        Command::Report(args) => report::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),

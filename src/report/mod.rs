@@ -1,22 +1,36 @@
 //! Results as records, and the output formats that are views of them.
 //!
 //! [`record`] defines what a result is, once and versioned; [`Recorder`] makes records of a
-//! classified document. The writers turn them into a text report, JSON, JSON Lines or CSV as they
-//! arrive, so that memory does not grow with the corpus. Nothing here reads files or decides what
+//! classified document. The writers turn them into the output formats, one file each, as they
+//! arrive, so that memory does not grow with the corpus; [`Saved`] reads them back from JSON Lines. Nothing here reads files or decides what
 //! counts as a finding.
 
 mod csv;
+pub mod html;
 mod json;
+mod jsonld;
+mod markdown;
+mod parquet;
 pub mod record;
 mod recorder;
+mod sarif;
+mod saved;
+pub mod summary;
 pub mod terminal;
 mod text;
+mod uri;
 
 use std::io;
 
 pub use csv::Csv;
+pub use html::Html;
 pub use json::{Json, JsonLines};
+pub use jsonld::JsonLd;
+pub use markdown::Markdown;
+pub use parquet::Parquet;
 pub use recorder::{Explain, Filter, Recorder};
+pub use sarif::Sarif;
+pub use saved::{Saved, SavedError};
 pub use text::{Text, TextOptions};
 
 use record::{DocumentRecord, Run, SentenceRecord, Status};
@@ -72,4 +86,18 @@ pub trait Report {
     /// # Errors
     /// The underlying writer's.
     fn end(&mut self) -> io::Result<()>;
+}
+
+/// The error of a writer whose [`Report::begin`] was not called.
+fn not_begun() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "a document came before the run")
+}
+
+/// Refuses probabilities that are no numbers, which no output may have.
+fn check_finite(report: &DocumentReport) -> io::Result<()> {
+    let mut findings = report.sentences.iter().flat_map(|sentence| &sentence.findings);
+    if findings.all(|finding| finding.probability.is_finite()) {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "a probability is not finite"))
 }

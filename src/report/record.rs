@@ -134,6 +134,10 @@ pub struct SentenceRecord {
     pub column: usize,
     /// The headings that it stands under, outermost first.
     pub section: Vec<String>,
+    /// Number of its paragraph, heading, list item or table cell in the document, from 0; absent
+    /// from records of before it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<usize>,
     /// What introduces the list that it is an item of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead_in: Option<String>,
@@ -274,6 +278,7 @@ mod tests {
             line: 2,
             column: 1,
             section: vec!["Data".into()],
+            block: Some(1),
             lead_in: None,
             kind: "paragraph".into(),
             windows: 1,
@@ -294,7 +299,7 @@ mod tests {
     fn a_line_reads_back() {
         let record = Record::Sentence(Cow::Owned(sentence()));
         let line = serde_json::to_string(&record).unwrap();
-        insta::assert_snapshot!(line, @r#"{"record":"sentence","document":"a.md","index":3,"text":"We sell data.","quote":"We **sell** data.","start_byte":10,"end_byte":27,"line":2,"column":1,"section":["Data"],"kind":"paragraph","findings":[{"category":"data-sale","stance":"asserted","probability":0.912346}],"probabilities":{"data-sale":{"category":0.95,"denied":0.25}}}"#);
+        insta::assert_snapshot!(line, @r#"{"record":"sentence","document":"a.md","index":3,"text":"We sell data.","quote":"We **sell** data.","start_byte":10,"end_byte":27,"line":2,"column":1,"section":["Data"],"block":1,"kind":"paragraph","findings":[{"category":"data-sale","stance":"asserted","probability":0.912346}],"probabilities":{"data-sale":{"category":0.95,"denied":0.25}}}"#);
         let Record::Sentence(again) = serde_json::from_str(&line).unwrap() else { panic!() };
         let mut expected = sentence();
         expected.findings[0].probability = 0.912_346;

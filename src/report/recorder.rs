@@ -8,7 +8,7 @@ use crate::segment::Sentence;
 use super::DocumentReport;
 use super::record::{
     CategoryProbability, DocumentRecord, EvidenceRecord, FindingRecord, Probabilities,
-    SentenceRecord, Status,
+    SentenceRecord, Status, rounded,
 };
 
 /// Which findings and sentences are output.
@@ -109,7 +109,8 @@ impl Recorder<'_> {
                 record.findings.push(FindingRecord {
                     category: labels.categories()[finding.category].id.clone(),
                     stance: finding.stance,
-                    probability: finding.probability,
+                    // As records are written, so that saved results give the same reports.
+                    probability: rounded(finding.probability) as f32,
                     evidence,
                 });
             }
@@ -200,6 +201,7 @@ fn locate(name: &str, index: usize, document: &Document, sentence: &Sentence) ->
         line: sentence.line,
         column: sentence.column,
         section: sentence.section.to_vec(),
+        block: Some(sentence.block),
         lead_in: sentence.lead_in.as_deref().map(str::to_owned),
         kind: kind_name(sentence.kind).to_owned(),
         windows: 1,

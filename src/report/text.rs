@@ -7,14 +7,13 @@ use std::ops::Range;
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
-use crate::label::{Category, LabelSet, Stance, Taxonomy};
+use crate::label::{LabelSet, Stance};
 
 use super::record::{EvidenceRecord, FindingRecord, Run, SentenceRecord, Status};
+use super::summary::{NO_ADVICE, facts};
 use super::terminal::{Palette, ending, pad, paint, printable, wrap};
 use super::{DocumentReport, Report};
 
-/// The sentence that every report ends with.
-const NO_ADVICE: &str = "This is a machine's reading of the text, not legal advice.";
 /// Columns before a quoted sentence.
 const QUOTE_INDENT: usize = 6;
 /// Columns of the category titles in tables.
@@ -93,14 +92,8 @@ impl<W: Write> Text<W> {
     fn groups(&self) -> Vec<(&'static str, Vec<usize>)> {
         let is_reported =
             |i: &usize| self.options.categories.is_empty() || self.options.categories.contains(i);
-        let members = |is_member: &dyn Fn(&Category) -> bool| -> Vec<usize> {
-            let all = self.labels.categories().iter().enumerate();
-            all.filter(|(_, c)| is_member(c)).map(|(i, _)| i).filter(is_reported).collect()
-        };
-        let known = &Taxonomy::builtin().groups;
-        let mut groups: Vec<(&'static str, Vec<usize>)> =
-            known.iter().map(|g| (g.title.as_str(), members(&|c| c.group == g.id))).collect();
-        groups.push(("", members(&|c| !known.iter().any(|g| g.id == c.group))));
+        let mut groups = self.labels.grouped();
+        groups.iter_mut().for_each(|(_, categories)| categories.retain(is_reported));
         groups.retain(|(_, categories)| !categories.is_empty());
         groups
     }
@@ -322,13 +315,7 @@ impl<W: Write> Report for Text<W> {
             Status::Classified => {
                 self.totals.classified += 1;
                 self.totals.sentences += record.sentence_count;
-                let facts = [
-                    record.format.clone().unwrap_or_default(),
-                    record.language.clone().unwrap_or_else(|| "language unclear".to_owned()),
-                    plural(record.sentence_count, "sentence"),
-                    plural(record.finding_count, "finding"),
-                ];
-                writeln!(self.out, "{}", paint(palette.dim, &facts.join(" · ")))?;
+                writeln!(self.out, "{}", paint(palette.dim, &facts(report).join(" · ")))?;
                 if !notice.is_empty() {
                     writeln!(self.out, "{}", paint(palette.dim, &notice))?;
                 }
@@ -360,10 +347,6 @@ struct Column {
     name: &'static str,
     count: fn(&Row) -> usize,
     style: Style,
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A sentence in quotation marks, wrapped, with its deciding words underlined, or in brackets

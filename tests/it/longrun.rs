@@ -166,7 +166,10 @@ fn what_would_mix_results_is_refused() {
     refused(&classify(&["--output-dir", "out", "--resume"]), "corpus/0002.md has changed");
     std::fs::remove_file(sandbox.path().join("corpus/0002.md")).unwrap();
     refused(&classify(&["--output-dir", "out", "--resume"]), "stands where corpus/0002.md was");
-    ended(&sandbox.run(&classify(&["--output-dir", "out", "--restart"])), 3);
+    let html = classify(&["--output-dir", "out", "--restart", "--format", "html"]);
+    ended(&sandbox.run(&html), 3);
+    let report = sandbox.read("out/report.html");
+    assert!(report.contains("corpus/0003.md") && !report.contains("corpus/0002.md"));
     assert_eq!(manifest(&sandbox, "out")["counts"]["documents"], 7);
 }
 

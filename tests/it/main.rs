@@ -24,6 +24,7 @@ mod hub;
 mod licenses;
 mod longrun;
 mod parity;
+mod reports;
 mod segment;
 mod shipped;
 mod support;

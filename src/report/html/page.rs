@@ -1,0 +1,219 @@
+//! The frame of a page: head with its security policy, masthead, tools, foot.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
+
+use super::View;
+use crate::report::record::Run;
+use crate::report::summary::NO_ADVICE;
+
+/// The styles of every page.
+pub const STYLE: &str = include_str!("style.css");
+/// The script of every page.
+pub const SCRIPT: &str = include_str!("report.js");
+
+/// A page before it is markup.
+#[derive(Debug, Clone)]
+pub struct Page<'a> {
+    /// Its title.
+    pub title: &'a str,
+    /// What is in it, which has an element with the id `report`.
+    pub body: &'a Markup,
+    /// Scripts after [`SCRIPT`], such as that of a live page.
+    pub scripts: &'a [&'a str],
+    /// Whether the scripts may talk to the server that the page came from.
+    pub may_connect: bool,
+}
+
+impl Page<'_> {
+    /// The whole page.
+    ///
+    /// Its policy allows its style and scripts, by their hashes, and nothing else: no network, no
+    /// frames, no forms, no inline handlers.
+    pub fn render(&self) -> Markup {
+        let scripts = || std::iter::once(&SCRIPT).chain(self.scripts);
+        let hashes: Vec<String> = scripts().map(|script| source(script)).collect();
+        let connect = if self.may_connect { "connect-src 'self'; " } else { "" };
+        let policy = format!(
+            "default-src 'none'; {connect}style-src {}; script-src {}; base-uri 'none'; \
+             form-action 'none'",
+            source(STYLE),
+            hashes.join(" ")
+        );
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta http-equiv="Content-Security-Policy" content=(policy);
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="referrer" content="no-referrer";
+                    meta name="color-scheme" content="light dark";
+                    meta name="generator" content={ "fineprint " (env!("CARGO_PKG_VERSION")) };
+                    title { (self.title) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    a.skip href="#report" { "Skip to the report" }
+                    (self.body)
+                    @for script in scripts() { script { (PreEscaped(script)) } }
+                }
+            }
+        }
+    }
+}
+
+/// The page's title and the switch of its theme.
+pub fn masthead(title: &str, run: &Run) -> Markup {
+    html! {
+        header.masthead {
+            p.brand { "fineprint report" }
+            button #theme .tool .js type="button" { "Dark theme" }
+            h1 { (title) }
+            p.made {
+                "Read by " (run.tool) " " (run.tool_version) " with model "
+                span title=(run.model_digest) { (short(&run.model)) " (" (head(&run.model_digest)) ")" }
+                "."
+            }
+        }
+    }
+}
+
+/// What the words and marks mean, and what the reader should know of the choice of findings.
+pub(super) fn legend(view: &View) -> Markup {
+    let (run, scope) = (&view.run, &view.scope);
+    html! {
+        p.legend {
+            @if scope.labels().has_stance() {
+                mark.s.asserted { "Asserted" }
+                ": the text says that it happens or may happen. "
+                mark.s.denied { "Denied" }
+                ": the text says that it does not. "
+            }
+            "The number after a sentence is its place in the document and a link to it; the number "
+            "beside a finding, from 0 to 1, is how probable the model holds it."
+        }
+        @let narrowed = narrowed(run);
+        @if !narrowed.is_empty() { p.notice { "This report looks only at " (narrowed) "." } }
+    }
+}
+
+/// The options that leave findings out, in words; empty for none.
+fn narrowed(run: &Run) -> String {
+    let options = &run.options;
+    let mut parts = Vec::new();
+    if !options.category.is_empty() {
+        parts.push(format!("the categories {}", options.category.join(", ")));
+    }
+    if let Some(stance) = options.stance {
+        parts.push(format!("what is {stance}"));
+    }
+    if let Some(least) = options.min_probability {
+        parts.push(format!("findings of a probability of at least {least}"));
+    }
+    parts.join(", ")
+}
+
+/// Filters and jumps; shown only where scripts run.
+pub(super) fn toolbar(view: &View) -> Markup {
+    let scope = &view.scope;
+    html! {
+        section #tools .js aria-label="Find and filter" {
+            div.fields {
+                label for="category" { "Category" }
+                select #category autocomplete="off" {
+                    option value="" { "All categories" }
+                    @for (group, categories) in scope.groups() {
+                        optgroup label=(if group.is_empty() { "Other" } else { group }) {
+                            @for &category in categories {
+                                option value=(scope.id(category)) { (scope.title(category)) }
+                            }
+                        }
+                    }
+                }
+                @if scope.stances().count() > 1 {
+                    label for="stance" { "Stance" }
+                    select #stance autocomplete="off" {
+                        option value="" { "Both" }
+                        option value="asserted" { "Asserted" }
+                        option value="denied" { "Denied" }
+                    }
+                }
+                label for="least" { "Probability at least " output #least-shown for="least" { "0.00" } }
+                input #least type="range" min="0" max="1" step="0.05" value="0" autocomplete="off";
+                label.check { input #only type="checkbox" autocomplete="off"; " Findings only" }
+            }
+            div.jumps {
+                button #previous .tool type="button" aria-keyshortcuts="p" { "Previous " kbd { "p" } }
+                button #next .tool type="button" aria-keyshortcuts="n" { "Next " kbd { "n" } }
+                p #status role="status" aria-live="polite" {}
+            }
+        }
+    }
+}
+
+/// Where the report comes from, and what it is not.
+pub fn foot(run: &Run) -> Markup {
+    html! {
+        footer {
+            p { (NO_ADVICE) }
+            p.made { (run.tool) " " (run.tool_version) ", model " code { (run.model_digest) } }
+        }
+    }
+}
+
+/// The first digits of a digest.
+fn head(digest: &str) -> String {
+    digest.chars().take(12).collect()
+}
+
+/// The last part of a model's name, without the folders of whoever ran it.
+fn short(model: &str) -> &str {
+    if model.starts_with("hf:") {
+        return model;
+    }
+    model.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(model)
+}
+
+/// A style or script as a security policy names it: by its SHA-256 in base64.
+fn source(text: &str) -> String {
+    format!("'sha256-{}'", base64(&Sha256::digest(text.as_bytes())))
+}
+
+/// Base64 with padding (RFC 4648, section 4).
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits =
+            chunk.iter().fold(0u32, |bits, &b| bits << 8 | u32::from(b)) << (8 * (3 - chunk.len()));
+        for digit in 0..4 {
+            let letter = ALPHABET.get((bits >> (18 - 6 * digit) & 63) as usize);
+            let is_padding = digit > chunk.len();
+            text.push(if is_padding { '=' } else { letter.map_or('=', |&b| char::from(b)) });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        // RFC 4648, section 10.
+        let cases = ["", "f", "fo", "foo", "foob", "fooba", "foobar"];
+        let expected = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
+        assert_eq!(cases.map(|text| base64(text.as_bytes())), expected);
+    }
+
+    #[test]
+    fn styles_and_script_name_nothing_from_elsewhere() {
+        for (asset, end) in [(STYLE, "</style"), (SCRIPT, "</script")] {
+            for foreign in ["http:", "https:", "@import", "url(", "innerHTML", "eval(", end] {
+                assert!(!asset.contains(foreign), "{foreign}");
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+"""The HTML report in headless Chromium, clicked through at 360 and 1280 pixels.
+
+Usage: browser.py PROGRAM CHROMIUM [SCREENSHOTS [REPORT.html...]]
+
+With a folder, screenshots are written to it, and also those of other reports that are named.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from documents import Program
+
+WIDTHS = {360: 740, 1280: 900}
+
+
+class Page:
+    """A page whose console must stay empty and which must ask for nothing."""
+
+    def __init__(self, browser, path, width, scheme="light", scripts=True):
+        self.context = browser.new_context(
+            viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme, java_script_enabled=scripts,
+            permissions=["clipboard-read", "clipboard-write"] if scripts else [], reduced_motion="reduce",
+        )
+        self.page = self.context.new_page()
+        self.said, self.asked = [], []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(Path(path).as_uri())
+
+    def __enter__(self):
+        return self.page
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            assert self.said == [], self.said
+            others = [url for url in self.asked if not url.startswith("file://")]
+            assert others == [] and len(self.asked) >= 1, others
+        self.context.close()
+
+
+def fits(page, width):
+    """Nothing but the table with its own scroll bar is wider than the window."""
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width, f"the page is {wide} pixels wide at {width}"
+
+
+def one_document(page, width, records):
+    sentences = [r for r in records if r["record"] == "sentence"]
+    found = [s for s in sentences if s["findings"]]
+    findings = [f for s in found for f in s["findings"]]
+    fits(page, width)
+    assert page.title() == "What policy.md says"
+    assert page.locator("h1").inner_text() == "What policy.md says"
+    for text in ("Summary", "The text", "What is not said", "not legal advice"):
+        assert page.get_by_text(text).first.is_visible(), text
+    # Every sentence is there, as text.
+    for sentence in sentences:
+        assert page.locator(f"#s{sentence['index']}").text_content() == sentence["text"]
+    assert page.locator("article script, article b").count() == 0
+    assert page.locator("article mark.s").count() == len(found)
+    assert page.locator("#status").inner_text() == f"{len(findings)} findings"
+    # Landmarks and labels.
+    for landmark in ("header", "main", "footer"):
+        assert page.locator(f"body > {landmark}").count() == 1
+    unnamed = page.evaluate(
+        """[...document.querySelectorAll("select, input")].filter((e) => !e.labels.length && !e.ariaLabel).length"""
+    )
+    assert unnamed == 0
+
+    # Focus order: skip link, theme, then the tools, in the order in which they are seen.
+    order = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    assert order[:2] == ["skip", "theme"], order
+    assert order[2:9] == ["category", "stance", "least", "only", "previous", "next", order[8]], order
+
+    # A filter's effect: on the notes, the marks and the spoken count.
+    category = findings[0]["category"]
+    page.select_option("#category", category)
+    of_category = [f for f in findings if f["category"] == category]
+    assert page.locator(".note li:visible").count() == len(of_category)
+    assert page.locator("#status").inner_text() == f"{len(of_category)} of {len(findings)} findings"
+    shown = [s for s in found if any(f["category"] == category for f in s["findings"])]
+    assert page.locator("article mark.s:not(.off)").count() == len(shown)
+    assert page.locator(f"#s{sentences[0]['index']}").is_visible()
+    page.check("#only")
+    assert page.locator(".block:visible").count() <= len(shown)
+    assert page.locator(".block.kept:visible").count() == page.locator(".block:visible").count()
+    page.uncheck("#only")
+    page.select_option("#category", "")
+    page.select_option("#stance", "denied")
+    assert page.locator(".note li:visible").count() == sum(f["stance"] == "denied" for f in findings)
+    page.select_option("#stance", "")
+    middle = sorted(f["probability"] for f in findings)[len(findings) // 2]
+    least = round(int(middle / 0.05) * 0.05, 2)
+    page.locator("#least").fill(str(least))
+    assert page.locator(".note li:visible").count() == sum(f["probability"] >= least for f in findings)
+    assert page.locator("#least-shown").inner_text() == f"{least:.2f}"
+    page.locator("#least").fill("0")
+
+    # Jumps: by key and by button, around the end, and back.
+    page.locator("h1").click()
+    page.evaluate("window.scrollTo(0, 0); document.activeElement.blur()")
+    page.keyboard.press("n")
+    first = page.evaluate("document.activeElement.id")
+    assert first == f"s{found[0]['index']}" and page.url.endswith(f"#{first}"), first
+    assert page.locator("#status").inner_text() == f"Sentence 1 of {len(found)} with findings"
+    page.click("#next")
+    assert page.evaluate("document.activeElement.id") == f"s{found[1]['index']}"
+    page.keyboard.press("p")
+    page.keyboard.press("p")
+    assert page.evaluate("document.activeElement.id") == f"s{found[-1]['index']}"
+    assert page.locator(f"#s{found[-1]['index']}").is_visible()
+
+    # Copying a quote with its place.
+    sentence = next(s for s in found if s.get("lead_in"))
+    page.locator(f"#n{sentence['index']} .copy").click()
+    lead_in = f"{sentence['lead_in']} […] " if sentence.get("lead_in") else ""
+    place = ", ".join(filter(None, ["policy.md", " › ".join(sentence["section"]), f"line {sentence['line']}"]))
+    page.wait_for_function("document.getElementById('status').textContent === 'Quote copied'")
+    assert page.evaluate("navigator.clipboard.readText()") == f"“{lead_in}{sentence['text']}” ({place})"
+
+    # A count filters and leads to the first.
+    count = page.locator(".summary a.count").first
+    category, stance = count.get_attribute("data-category"), count.get_attribute("data-stance")
+    count.click()
+    matching = [f for f in findings if (f["category"], f["stance"]) == (category, stance)]
+    assert page.locator(".note li:visible").count() == len(matching)
+
+    # The theme turns, and back.
+    paper = lambda: page.evaluate("getComputedStyle(document.body).backgroundColor")
+    before = paper()
+    page.click("#theme")
+    assert paper() != before
+    page.click("#theme")
+    assert paper() == before
+
+
+def records_build_the_same_page(page, records):
+    """What `fineprint.addRecord` makes is what the program wrote, but for the summary."""
+    page.evaluate("document.querySelectorAll('article .summary').forEach((e) => e.remove())")
+    page.evaluate("document.querySelectorAll('.kept').forEach((e) => e.classList.remove('kept'))")
+    written = page.locator("#documents").inner_html()
+    page.evaluate("""(records) => {
+        document.getElementById("documents").replaceChildren();
+        records.forEach(fineprint.addRecord);
+        document.querySelectorAll(".kept").forEach((e) => e.classList.remove("kept"));
+    }""", records)
+    made = page.locator("#documents").inner_html()
+    clean = lambda markup: markup.replace(' class="block "', ' class="block"').replace(' class="block"', "")
+    assert clean(made) == clean(written), first_difference(clean(written), clean(made))
+
+
+def first_difference(a, b):
+    at = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+    return a[max(0, at - 200):at + 200] + "\n!=\n" + b[max(0, at - 200):at + 200]
+
+
+def corpus(page, width):
+    fits(page, width)
+    assert page.locator("h1").inner_text() == "What 4 documents say"
+    assert page.locator("#overview").is_visible()
+    names = lambda: page.locator(".matrix tbody th a").all_inner_texts()
+    order = names()
+    assert order == ["policy.md", "terms of mail.md", "french.md", "gone.md"], order
+    page.locator(".sort").first.click()
+    assert names() == sorted(order), names()
+    assert page.locator(".matrix thead th").first.get_attribute("aria-sort") == "ascending"
+    assert "Sorted by Document" in page.locator("#status").inner_text()
+    page.locator(".sort").nth(1).click()
+    totals = [int(t or 0) for t in page.locator(".matrix tbody tr > td:nth-child(2)").all_inner_texts()]
+    assert totals == sorted(totals, reverse=True) and totals[0] > 0, totals
+    # A count leads into its document, which is the second here for its link to have a prefix.
+    link = page.locator('.matrix a.count[href^="#d2-"]').first
+    target = link.get_attribute("href")[1:]
+    link.scroll_into_view_if_needed()
+    link.click()
+    assert page.locator(f"[id='{target}']").is_visible()
+    assert page.evaluate("document.getElementById(location.hash.slice(1)).closest('article').id") == "d2"
+    duplicates = page.evaluate(
+        "(() => { const all = [...document.querySelectorAll('[id]')].map((e) => e.id); return all.length - new Set(all).size; })()"
+    )
+    assert duplicates == 0
+    assert page.get_by_text("Not read", exact=True).is_visible()
+
+
+def without_scripts(page, records):
+    for sentence in (r for r in records if r["record"] == "sentence"):
+        assert page.locator(f"#s{sentence['index']}").is_visible()
+    assert page.locator(".note").first.is_visible()
+    assert not page.locator("#tools").is_visible() and not page.locator("#theme").is_visible()
+    assert page.locator(".copy:visible").count() == 0
+
+
+def shoot(browser, folder, path, name):
+    for width in WIDTHS:
+        for scheme in "light", "dark":
+            with Page(browser, path, width, scheme) as page:
+                base = Path(folder) / f"{name}-{width}-{scheme}"
+                page.screenshot(path=f"{base}-top.png")
+                page.keyboard.press("n")
+                page.keyboard.press("n")
+                page.screenshot(path=f"{base}-text.png")
+    with Page(browser, path, 1280) as page:
+        page.pdf(path=Path(folder) / f"{name}-print.pdf", prefer_css_page_size=True)
+
+
+def main():
+    program, chromium, *rest = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        made = Program(program, folder)
+        path = lambda name: made.folder / name
+        files = ["policy.md", "terms of mail.md", "french.md", "gone.md"]
+        made.run("classify", "policy.md", "--format", "html", "--explain", "-o", "one.html")
+        made.run("classify", *files, "--format", "html", "-o", "all.html")
+        lines = made.run("classify", "policy.md", "--format", "jsonl", "--all-sentences", "--explain")
+        records = [json.loads(line) for line in lines.splitlines()]
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for width in WIDTHS:
+            with Page(browser, path("one.html"), width) as page:
+                one_document(page, width, records)
+            with Page(browser, path("all.html"), width) as page:
+                corpus(page, width)
+            print(f"ok: HTML at {width} pixels, console empty")
+        with Page(browser, path("one.html"), 1280) as page:
+            records_build_the_same_page(page, records)
+        with Page(browser, path("one.html"), 1280, scripts=False) as page:
+            without_scripts(page, records)
+        print("ok: HTML from records in the page, and without scripts")
+        if rest:
+            Path(rest[0]).mkdir(parents=True, exist_ok=True)
+            for report in rest[1:] or [path("one.html"), path("all.html")]:
+                shoot(browser, rest[0], Path(report).resolve(), Path(report).stem)
+        browser.close()
+
+
+main()
