@@ -12,6 +12,7 @@ pub mod corpus;
 pub mod document;
 pub mod encode;
 pub mod eval;
+pub mod git;
 pub mod label;
 pub mod limits;
 pub mod model;

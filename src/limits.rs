@@ -37,3 +37,42 @@ pub const SNIFF_BYTES: usize = 4 << 10;
 
 /// Longest bracketed or quoted span, in bytes, inside which no sentence ends.
 pub const PROTECTED_SPAN_BYTES: usize = 300;
+
+/// How many times its size a compressed file may unpack to: 256.
+///
+/// Terms compress to a quarter or a fifth, tables of much repetition to a fiftieth; what grows
+/// more is made to exhaust its reader.
+pub const EXPANSION_RATIO: u64 = 256;
+
+/// Unpacked bytes that are allowed whatever the ratio: 4 MiB.
+pub const EXPANSION_FREE_BYTES: u64 = 4 << 20;
+
+/// Largest window of zstd data, in bytes: 32 MiB, as much as `zstd` uses unless told `--long`.
+pub const ZSTD_WINDOW_BYTES: u64 = 32 << 20;
+
+/// Longest row of a table as it is written, in bytes: a text of the largest size and its escapes.
+pub const ROW_BYTES: usize = 2 * DOCUMENT_BYTES;
+
+/// Most columns of a row that are passed on into its record.
+pub const ROW_COLUMNS: usize = 64;
+
+/// Longest value of a column that is passed on, in bytes; longer ones are cut.
+pub const ROW_VALUE_BYTES: usize = 1024;
+
+/// Rows of a Parquet file that are decoded at once.
+pub const PARQUET_BATCH_ROWS: usize = 64;
+
+/// Largest column chunk of a Parquet file's row group when unpacked, in bytes: 1 GiB.
+pub const PARQUET_CHUNK_BYTES: i64 = 1 << 30;
+
+/// Deepest folder of a git tree that is read.
+pub const GIT_TREE_DEPTH: usize = 128;
+
+/// Most files that one git revision is walked for: a tree of few objects can name any number.
+pub const GIT_FILES: usize = 2_000_000;
+
+/// Largest git tree, commit or tag object that is read, in bytes: 64 MiB.
+pub const GIT_OBJECT_BYTES: u64 = 64 << 20;
+
+/// Longest chain of symbolic references or tags that is followed.
+pub const GIT_REFERENCE_DEPTH: usize = 8;

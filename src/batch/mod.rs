@@ -1,16 +1,22 @@
 //! Many documents: found, read and parsed in parallel, classified in chunks, handed on in order.
 //!
-//! Documents are held a chunk at a time, so that memory does not grow with their number. Whatever
+//! Inputs are files, folders, standard input, revisions of git repositories, and tables of
+//! documents, each compressed or not. Documents are held a chunk at a time, so that memory does not grow with their number. Whatever
 //! is wrong with one of them is told for that one, and the rest goes on. How results look and where
 //! they are written is no concern of this module, but for [`AtomicFile`] and [`AtomicFolder`],
 //! through which every file that fineprint replaces is replaced.
 
 mod atomic;
+mod compression;
 mod discover;
+mod expand;
 mod read;
+mod repository;
 mod run;
+mod table;
 
 pub use atomic::{AtomicFile, AtomicFolder};
 pub use discover::{Discovery, Walk, WalkOptions};
 pub use read::{Failure, STDIN_NAME, Source};
 pub use run::{Options, Processed, ReadDocument, Scorer, run};
+pub use table::{Columns, TableFormat, TableOptions};

@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::expand::Expand;
 use super::read::{Failure, Source};
+use super::table::{Columns, TableOptions};
 use crate::classify::{ClassifyError, Scores, input_of};
 use crate::document::{Document, ParseOptions};
 use crate::encode::Input;
@@ -27,6 +29,8 @@ pub type Scorer<'a> = dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, ClassifyError>
 pub struct Options {
     /// How to parse; the name is set for each document.
     pub parse: ParseOptions,
+    /// How to read tables of documents.
+    pub tables: TableOptions,
     /// ISO 639 code of the language to classify; empty for all.
     pub language: String,
     /// Threads that read and parse; 0 means one a core.
@@ -40,6 +44,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             parse: ParseOptions::default(),
+            tables: TableOptions::default(),
             language: String::new(),
             threads: 0,
             chunk_sentences: 1024,
@@ -54,6 +59,8 @@ pub struct Processed {
     pub name: String,
     /// Its size in bytes.
     pub bytes: u64,
+    /// The other columns of a table's row.
+    pub columns: Option<Columns>,
     /// The document with its scores, or why there is none.
     pub result: Result<ReadDocument, String>,
 }
@@ -90,7 +97,7 @@ pub fn run<E: From<std::io::Error>>(
         .thread_name(|i| format!("fineprint-read-{i}"))
         .build()
         .map_err(|e| E::from(std::io::Error::other(format!("cannot start threads: {e}"))))?;
-    let mut inputs = inputs.fuse();
+    let mut inputs = Expand::new(inputs, options).fuse();
     let mut waiting: VecDeque<Processed> = VecDeque::new();
     let mut sentences_done = 0;
     loop {
@@ -140,12 +147,14 @@ fn read_wave(
     options: &Options,
 ) -> Vec<Processed> {
     let one = |input: Result<Source, Failure>| match input {
-        Err(Failure { name, reason }) => Processed { name, bytes: 0, result: Err(reason) },
+        Err(Failure { name, reason }) => {
+            Processed { name, bytes: 0, columns: None, result: Err(reason) }
+        }
         Ok(source) => {
-            let name = source.name();
             let bytes = source.read().map_err(|failure| failure.reason);
-            let size = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
-            Processed { result: bytes.and_then(|b| parse(&name, &b, options)), name, bytes: size }
+            let result = bytes.and_then(|bytes| parse(&source.format_name(), &bytes, options));
+            let columns = source.columns().cloned();
+            Processed { name: source.name(), bytes: source.size(), columns, result }
         }
     };
     pool.install(|| wave.into_par_iter().map(one).collect())

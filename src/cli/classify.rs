@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::args::{ClassifyArgs, InputFormat, OutputFormat};
 use super::exit::{Exit, Outcome};
 use super::printer::Printer;
-use crate::batch::{self, AtomicFile, Discovery, Processed, Source, Walk, WalkOptions};
+use crate::batch::{
+    self, AtomicFile, Discovery, Processed, Source, TableFormat, TableOptions, Walk, WalkOptions,
+};
 use crate::classify::Classifier;
 use crate::document::{Format, ParseOptions};
 use crate::label::{LabelSet, Stance};
@@ -195,7 +198,7 @@ fn describe(args: &ClassifyArgs, classifier: &Classifier) -> Run {
         categories: labels.names().map(str::to_owned).collect(),
         has_stance: labels.has_stance(),
         options: RunOptions {
-            input_format: args.input_format.map(|format| format.format().to_string()),
+            input_format: args.input_format.map(InputFormat::name),
             lines: args.lines,
             any_language: args.any_language,
             category: args.category.iter().map(|name| name.trim().to_owned()).collect(),
@@ -209,12 +212,29 @@ fn describe(args: &ClassifyArgs, classifier: &Classifier) -> Run {
 }
 
 impl InputFormat {
-    fn format(self) -> Format {
+    /// The format of documents that it forces.
+    fn document(self) -> Option<Format> {
         match self {
-            Self::Markdown => Format::Markdown,
-            Self::Html => Format::Html,
-            Self::Text => Format::Text,
+            Self::Markdown => Some(Format::Markdown),
+            Self::Html => Some(Format::Html),
+            Self::Text => Some(Format::Text),
+            Self::Jsonl | Self::Csv | Self::Tsv | Self::Parquet => None,
         }
+    }
+
+    /// The format of tables that it forces.
+    fn table(self) -> Option<TableFormat> {
+        match self {
+            Self::Jsonl => Some(TableFormat::JsonLines),
+            Self::Csv => Some(TableFormat::Csv),
+            Self::Tsv => Some(TableFormat::Tsv),
+            Self::Parquet => Some(TableFormat::Parquet),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 
@@ -237,9 +257,13 @@ impl Session<'_> {
             if args.any_language { String::new() } else { classifier.settings().language.clone() };
         let options = batch::Options {
             parse: ParseOptions {
-                format: args.input_format.map(InputFormat::format),
+                format: args.input_format.and_then(InputFormat::document),
                 name: None,
                 lines: args.lines,
+            },
+            tables: TableOptions {
+                format: args.input_format.and_then(InputFormat::table),
+                text_column: args.text_column.clone(),
             },
             language,
             threads: args.engine.threads,
@@ -268,7 +292,7 @@ impl Session<'_> {
 
     fn document(&mut self, processed: &Processed) -> anyhow::Result<()> {
         let name = &processed.name;
-        let report = match &processed.result {
+        let mut report = match &processed.result {
             Err(reason) => DocumentReport::failed(name, reason),
             Ok(read) => match &read.scores {
                 None => Recorder::other_language(name, &read.document, read.sentences.len()),
@@ -277,6 +301,7 @@ impl Session<'_> {
                 }
             },
         };
+        report.document.columns.clone_from(&processed.columns);
         self.tell(&report);
         self.outcome.some_failed |= report.document.status == Status::Failed;
         let is_asserted = |category: &usize| report.asserted.get(*category).is_some_and(|n| *n > 0);

@@ -94,7 +94,8 @@ pub enum Status {
 /// A document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentRecord {
-    /// The path as given or found; `<stdin>` for standard input.
+    /// The path as given or found; `<stdin>` for standard input, `PATH#ROW` for a table's row,
+    /// `git:PATH@COMMIT:FILE` for a file of a git revision.
     pub document: String,
     /// What became of it.
     pub status: Status,
@@ -110,6 +111,9 @@ pub struct DocumentRecord {
     pub sentence_count: usize,
     /// How many findings of it are in the output.
     pub finding_count: usize,
+    /// The other columns of the table's row that it is; long values are cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A sentence.

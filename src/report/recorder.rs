@@ -183,6 +183,7 @@ fn describe(name: &str, document: &Document, sentence_count: usize) -> DocumentR
         notice: (!notices.is_empty()).then(|| notices.join("; ")),
         sentence_count,
         finding_count: 0,
+        columns: None,
     }
 }
 

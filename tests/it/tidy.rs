@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest up; a room uses only rooms of a lower rank.
-const RANKS: [(&str, u32); 14] = [
+const RANKS: [(&str, u32); 15] = [
     ("limits", 0),
     ("label", 0),
+    ("git", 1),
     ("document", 1),
     ("segment", 2),
     ("encode", 3),
