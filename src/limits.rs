@@ -76,3 +76,36 @@ pub const GIT_OBJECT_BYTES: u64 = 64 << 20;
 
 /// Longest chain of symbolic references or tags that is followed.
 pub const GIT_REFERENCE_DEPTH: usize = 8;
+
+/// Most entries of a DOCX file: Word writes two dozen, and one for each image.
+pub const DOCX_ENTRIES: usize = 10_000;
+
+/// Largest part of a DOCX file when unpacked, in bytes: 64 MiB, some forty times the text in it.
+pub const DOCX_PART_BYTES: u64 = 64 << 20;
+
+/// Deepest nesting of elements in a DOCX file.
+pub const DOCX_DEPTH: usize = 256;
+
+/// Most pages of a PDF that are read.
+pub const PDF_PAGES: usize = 20_000;
+
+/// Largest stream of a PDF when unpacked, in bytes: 16 MiB.
+pub const PDF_STREAM_BYTES: usize = 16 << 20;
+
+/// Unpacked bytes of all content of a PDF together: 128 MiB.
+pub const PDF_CONTENT_BYTES: usize = 128 << 20;
+
+/// Pieces of text that a PDF shows, over all pages; a long contract has some ten thousand.
+pub const PDF_PIECES: usize = 1 << 20;
+
+/// Deepest nesting of forms in a PDF's pages, and of folders in its page tree.
+pub const PDF_DEPTH: usize = 16;
+
+/// How long the child process that reads a PDF may take, in seconds.
+pub const PDF_SECONDS: u64 = 10;
+
+/// Address space of the child process that reads a PDF, in bytes: 300 MiB, the program included.
+pub const PDF_PROCESS_BYTES: u64 = 300 << 20;
+
+/// Largest answer of that process, in bytes: the text, and a few numbers a paragraph.
+pub const PDF_ANSWER_BYTES: u64 = 64 << 20;

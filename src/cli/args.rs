@@ -133,7 +133,7 @@ pub struct ClassifyArgs {
     ///
     /// Without any, a document is read from standard input. In directories, hidden files and those
     /// that .gitignore and the like name are skipped, and files with the extensions md, markdown,
-    /// html, htm, xhtml, txt, text, jsonl, ndjson, csv, tsv and parquet are taken, also compressed
+    /// html, htm, xhtml, txt, text, docx, pdf, jsonl, ndjson, csv, tsv and parquet are taken, also compressed
     /// (gz, zst); `--glob` takes others.
     ///
     /// `git:PATH@REVISION` stands for the files of a repository at a branch, a tag or a commit,
@@ -239,6 +239,10 @@ pub enum InputFormat {
     Html,
     /// Plain text.
     Text,
+    /// Office Open XML (Word).
+    Docx,
+    /// PDF.
+    Pdf,
     /// Tables of documents: JSON Lines.
     Jsonl,
     /// Comma-separated values with a header.

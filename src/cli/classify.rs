@@ -218,6 +218,8 @@ impl InputFormat {
             Self::Markdown => Some(Format::Markdown),
             Self::Html => Some(Format::Html),
             Self::Text => Some(Format::Text),
+            Self::Docx => Some(Format::Docx),
+            Self::Pdf => Some(Format::Pdf),
             Self::Jsonl | Self::Csv | Self::Tsv | Self::Parquet => None,
         }
     }
