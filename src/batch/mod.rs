@@ -10,6 +10,7 @@ mod atomic;
 mod compression;
 mod discover;
 mod expand;
+mod process;
 mod read;
 mod repository;
 mod run;
@@ -17,6 +18,7 @@ mod table;
 
 pub use atomic::{AtomicFile, AtomicFolder};
 pub use discover::{Discovery, Walk, WalkOptions};
+pub use process::{Answer, READ_PDF, confine};
 pub use read::{Failure, STDIN_NAME, Source};
 pub use run::{Options, Processed, ReadDocument, Scorer, run};
 pub use table::{Columns, TableFormat, TableOptions};

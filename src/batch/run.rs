@@ -2,15 +2,17 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::expand::Expand;
+use super::process;
 use super::read::{Failure, Source};
 use super::table::{Columns, TableOptions};
 use crate::classify::{ClassifyError, Scores, input_of};
-use crate::document::{Document, ParseOptions};
+use crate::document::{Document, Format, ParseOptions};
 use crate::encode::Input;
 use crate::segment::{Sentence, sentences};
 
@@ -31,6 +33,9 @@ pub struct Options {
     pub parse: ParseOptions,
     /// How to read tables of documents.
     pub tables: TableOptions,
+    /// The program that reads PDFs when started with [`READ_PDF`](super::READ_PDF), each in a
+    /// process of its own; `None` reads them here.
+    pub pdf_reader: Option<PathBuf>,
     /// ISO 639 code of the language to classify; empty for all.
     pub language: String,
     /// Threads that read and parse; 0 means one a core.
@@ -45,6 +50,7 @@ impl Default for Options {
         Self {
             parse: ParseOptions::default(),
             tables: TableOptions::default(),
+            pdf_reader: None,
             language: String::new(),
             threads: 0,
             chunk_sentences: 1024,
@@ -165,16 +171,30 @@ fn parse(name: &str, bytes: &[u8], options: &Options) -> Result<ReadDocument, St
     let parse_options = ParseOptions { name: Some(name.to_owned()), ..options.parse.clone() };
     // A fault of ours in one document must not take the others with it.
     let parsed = catch_unwind(AssertUnwindSafe(|| {
-        let document = Document::parse_with(bytes, &parse_options)?;
+        let document = document(bytes, &parse_options, options)?;
         let sentences = sentences(&document);
-        Ok::<_, crate::document::DocumentError>((document, sentences))
+        Ok::<_, String>((document, sentences))
     }));
-    let (document, sentences) = parsed
-        .map_err(|_| "an internal error of fineprint; please report it with the file".to_owned())?
-        .map_err(|e| e.to_string())?;
+    let (document, sentences) = parsed.map_err(|_| {
+        "an internal error of fineprint; please report it with the file".to_owned()
+    })??;
     let is_readable = options.language.is_empty()
         || document.language().is_none_or(|language| language.code() == options.language);
     Ok(ReadDocument { document, sentences, scores: is_readable.then(Vec::new) })
+}
+
+/// Parses a document, a PDF in another process if there is a program for it.
+fn document(bytes: &[u8], parse: &ParseOptions, options: &Options) -> Result<Document, String> {
+    match &options.pdf_reader {
+        Some(program)
+            if Format::of_binary(bytes) == Some(Format::Pdf)
+                && parse.format.is_none_or(|format| format == Format::Pdf) =>
+        {
+            let extracted = process::extract(program, bytes)?;
+            Ok(Document::from_extracted(extracted, Format::Pdf, parse))
+        }
+        _ => Document::parse_with(bytes, parse).map_err(|error| error.to_string()),
+    }
 }
 
 /// How many sentences of a document wait to be scored.

@@ -86,6 +86,9 @@ pub enum Command {
     Export(ExportArgs),
     /// Print the licences of code, weights and data.
     Licenses(LicensesArgs),
+    /// Take the text out of a PDF, as another process of this program asks.
+    #[command(name = crate::batch::READ_PDF, hide = true)]
+    ReadPdf,
 }
 
 /// Which model.

@@ -263,6 +263,7 @@ impl Session<'_> {
                 name: None,
                 lines: args.lines,
             },
+            pdf_reader: std::env::current_exe().ok(),
             tables: TableOptions {
                 format: args.input_format.and_then(InputFormat::table),
                 text_column: args.text_column.clone(),

@@ -17,6 +17,7 @@ mod labels;
 mod licenses;
 pub mod pretrain;
 pub mod printer;
+mod read_pdf;
 pub mod train;
 pub mod training;
 
@@ -78,6 +79,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Bench(args) => bench::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
         Command::Calibrate(args) => calibrate::run(args, printer),
+        Command::ReadPdf => read_pdf::run(printer),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::limits::DOCUMENT_BYTES;
 pub struct Extracted {
     text: String,
     parts: Vec<Part>,
+    /// Offsets in the text where a page or paragraph begins, and its number, from 1.
+    places: Vec<(u32, u32)>,
 }
 
 /// A stretch of the text.
@@ -24,8 +26,6 @@ struct Part {
     start: u32,
     end: u32,
     kind: PartKind,
-    /// Number of its page or paragraph, from 1.
-    place: u32,
 }
 
 /// What a part is.
@@ -46,6 +46,19 @@ impl Extracted {
     /// Adds a part, unless it has no visible text; line breaks inside it are the author's. Gives
     /// its number.
     pub(crate) fn push(&mut self, text: &str, kind: PartKind, place: u32) -> Option<u32> {
+        self.push_over(text, kind, place, &[])
+    }
+
+    /// As [`push`](Self::push), a part that runs over several places: `turns` are the offsets in
+    /// it where later ones begin.
+    pub(crate) fn push_over(
+        &mut self,
+        text: &str,
+        kind: PartKind,
+        place: u32,
+        turns: &[(usize, u32)],
+    ) -> Option<u32> {
+        let cut = text.len() - text.trim_start().len();
         let text = text.trim();
         if text.is_empty() {
             return None;
@@ -55,7 +68,10 @@ impl Extracted {
         }
         let start = self.text.len() as u32;
         self.text.push_str(text);
-        self.parts.push(Part { start, end: self.text.len() as u32, kind, place });
+        self.parts.push(Part { start, end: self.text.len() as u32, kind });
+        self.places.push((start, place));
+        let inside = |at: usize| (start as usize + at.saturating_sub(cut)).min(self.text.len());
+        self.places.extend(turns.iter().map(|(at, place)| (inside(*at) as u32, *place)));
         Some(self.parts.len() as u32 - 1)
     }
 
@@ -79,6 +95,7 @@ impl Extracted {
     pub fn is_sound(&self) -> bool {
         let mut end = 0;
         self.text.len() <= 2 * DOCUMENT_BYTES
+            && self.places.is_sorted_by_key(|(start, _)| *start)
             && self.parts.iter().enumerate().all(|(number, part)| {
                 let is_next = end <= part.start && part.start < part.end;
                 end = part.end;
@@ -92,8 +109,7 @@ impl Extracted {
     }
 
     pub(super) fn into_text(self) -> (String, Places) {
-        let starts = self.parts.iter().map(|part| (part.start, part.place)).collect();
-        (self.text, Places { starts })
+        (self.text, Places { starts: self.places })
     }
 
     /// The blocks; with `lines` each part is one ready-made sentence.
@@ -152,7 +168,7 @@ impl Extracted {
     }
 }
 
-/// The page or paragraph of each part, by where it starts in the text.
+/// Pages or paragraphs, by where they begin in the text.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
     starts: Vec<(u32, u32)>,
@@ -217,7 +233,7 @@ mod tests {
             bent["parts"][part][field] = value.into();
             serde_json::from_value::<Extracted>(bent).unwrap().is_sound()
         };
-        assert!(bend(0, "place", 9));
+        assert!(bend(5, "end", 69), "within the text");
         assert!(!bend(1, "start", 3), "overlaps");
         assert!(!bend(5, "end", 99), "out of range");
         assert!(!bend(2, "end", 0), "backwards");
