@@ -14,10 +14,9 @@ use fineprint::corpus::{Archive, Found, Hydrated, hydrate, sentence_id};
 use fineprint::eval::Example;
 use fineprint::eval::examples::{self, Source};
 use fineprint::label::{LabelSet, Stance};
-use gix_object::Write as _;
-use gix_object::bstr::BString;
-use gix_object::tree::{Entry, EntryKind};
 use sha2::{Digest, Sha256};
+
+use crate::support::git;
 
 const SPLITS: [&str; 3] = ["train", "dev", "test"];
 /// Clauses of different pairs share no run of so many words.
@@ -226,28 +225,8 @@ fn standoff_labels_are_those_of_the_real_sentences() {
 
 /// Makes a bare git repository with one commit of the given files; its id.
 fn repository(folder: &Path, files: &[(String, Vec<u8>)]) -> String {
-    fs::create_dir_all(folder.join("objects")).unwrap();
-    fs::write(folder.join("HEAD"), "ref: refs/heads/main\n").unwrap();
-    let objects = gix_odb::at(folder.join("objects"), gix_hash::Kind::Sha1).unwrap();
-    let mut folders: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
-    for (path, bytes) in files {
-        let (service, name) = path.split_once('/').unwrap();
-        let oid = objects.write_buf(gix_object::Kind::Blob, bytes).unwrap();
-        let entry = Entry { mode: EntryKind::Blob.into(), filename: BString::from(name), oid };
-        folders.entry(service).or_default().push(entry);
-    }
-    let mut entries = Vec::new();
-    for (service, mut files) in folders {
-        files.sort();
-        let oid = objects.write(&gix_object::Tree { entries: files }).unwrap();
-        entries.push(Entry { mode: EntryKind::Tree.into(), filename: BString::from(service), oid });
-    }
-    entries.sort();
-    let tree = objects.write(&gix_object::Tree { entries }).unwrap();
-    let commit = format!(
-        "tree {tree}\nauthor T <t@example.com> 0 +0000\ncommitter T <t@example.com> 0 +0000\n\nTest\n"
-    );
-    objects.write_buf(gix_object::Kind::Commit, commit.as_bytes()).unwrap().to_string()
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(p, b)| (p.as_str(), b.as_slice())).collect();
+    git::commit(folder, &files, None)
 }
 
 /// Strips sentences of their text and rebuilds it.

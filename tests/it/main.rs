@@ -17,6 +17,7 @@ mod document;
 mod engine;
 mod eval;
 mod hub;
+mod inputs;
 mod licenses;
 mod parity;
 mod segment;
