@@ -117,11 +117,12 @@ pub fn confine() -> std::io::Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
     /// A program that does as the script says.
+    #[cfg(unix)]
     fn answer(script: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
@@ -135,6 +136,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
     fn whatever_the_process_does_there_is_an_answer() {
         let good = r#"cat >/dev/null; echo '{"Ok":{"text":"Hi.","parts":[{"start":0,"end":3,"kind":{"Paragraph":{"strong":false}}}],"places":[[0,1]]}}'"#;
         assert_eq!(answer(good), "Hi.");
@@ -150,6 +152,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
     fn a_process_that_does_not_end_is_stopped() {
         let mut child = Command::new("sleep").arg("100").spawn().unwrap();
         let now = Instant::now();

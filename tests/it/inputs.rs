@@ -311,8 +311,8 @@ fn docx_is_read_as_a_reader_sees_it() {
         item(1, "also old ones;"),
         item(0, "places."),
         format!("<w:tbl><w:tr><w:trPr><w:tblHeader/></w:trPr>{}{}</w:tr><w:tr>{}{}</w:tr></w:tbl>", cell("Data"), cell("Why"), cell("Mail"), cell("To bill you")),
-        r#"<w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r><w:r><w:t>Line one</w:t><w:br/><w:t>and two.</w:t></w:r></w:p>"#.to_owned(),
-        r"<w:p><w:r><mc:AlternateContent><mc:Choice><w:txbxContent><w:p><w:r><w:t>In a box.</w:t></w:r></w:p></w:txbxContent></mc:Choice><mc:Fallback><w:txbxContent><w:p><w:r><w:t>In a box.</w:t></w:r></w:p></w:txbxContent></mc:Fallback></mc:AlternateContent></w:r></w:p>".to_owned(),
+        "<w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r><w:r><w:t>Line one</w:t><w:br/><w:t>and two.</w:t></w:r></w:p>".to_owned(),
+        "<w:p><w:r><mc:AlternateContent><mc:Choice><w:txbxContent><w:p><w:r><w:t>In a box.</w:t></w:r></w:p></w:txbxContent></mc:Choice><mc:Fallback><w:txbxContent><w:p><w:r><w:t>In a box.</w:t></w:r></w:p></w:txbxContent></mc:Fallback></mc:AlternateContent></w:r></w:p>".to_owned(),
     ]
     .concat();
     let bytes = docx(&body, &[("word/styles.xml", STYLES), ("word/footnotes.xml", NOTES)]);

@@ -22,9 +22,17 @@ struct Style {
     name: String,
     based_on: Option<String>,
     outline_level: Option<u8>,
-    /// The list level, where the style numbers its paragraphs; `None` in it: it unnumbers them.
-    list: Option<Option<u8>>,
+    list: Option<Numbering>,
     is_bold: Option<bool>,
+}
+
+/// What a style says of lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Numbering {
+    /// It takes away what the style has that it is based on.
+    Off,
+    /// Its paragraphs are items of this level, from 0.
+    Level(u8),
 }
 
 /// What a paragraph's style makes of it.
@@ -62,10 +70,16 @@ impl Styles {
                     "basedOn" => style.based_on = value(),
                     "outlineLvl" => style.outline_level = value().and_then(|v| v.parse().ok()),
                     "numId" => {
-                        let level = style.list.flatten().unwrap_or(0);
-                        style.list = Some(value().filter(|v| v != "0").map(|_| level));
+                        style.list = match style.list {
+                            _ if value().is_none_or(|v| v == "0") => Some(Numbering::Off),
+                            Some(Numbering::Level(level)) => Some(Numbering::Level(level)),
+                            _ => Some(Numbering::Level(0)),
+                        };
                     }
-                    "ilvl" => style.list = Some(value().and_then(|v| v.parse().ok())),
+                    "ilvl" => {
+                        let level = value().and_then(|v| v.parse().ok());
+                        style.list = level.map(Numbering::Level);
+                    }
                     "b" => style.is_bold = Some(is_on(&element)),
                     _ => {}
                 }
@@ -99,7 +113,10 @@ impl Styles {
             bold = bold.or(style.is_bold);
             next = style.based_on.as_deref();
         }
-        look.list = list.flatten();
+        look.list = match list {
+            Some(Numbering::Level(level)) => Some(level),
+            Some(Numbering::Off) | None => None,
+        };
         look.is_bold = bold.unwrap_or(false);
         look
     }

@@ -8,6 +8,8 @@ const SPACE: f32 = 0.14;
 const GUTTER: f32 = 0.8;
 /// Most columns that a page is cut into, as a depth of halvings.
 const HALVINGS: usize = 2;
+/// Places across a page where a gutter is looked for.
+const STEPS: usize = 150;
 
 /// A line of a column.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +81,7 @@ pub(super) fn rows(mut pieces: Vec<Piece>) -> Vec<Row> {
         match (beside, loose.last_mut()) {
             (Some(row), _) => row.words.push(piece),
             (None, Some(row)) if (row.y - piece.y).abs() < 0.25 * piece.size => {
-                row.words.push(piece)
+                row.words.push(piece);
             }
             (None, _) => loose.push(Row { y: piece.y, words: vec![piece] }),
         }
@@ -177,31 +179,24 @@ fn gutter(rows: &[Row]) -> Option<f32> {
     if rows.len() < 4 || width < 100.0 {
         return None;
     }
-    let mut best: Option<(usize, f32)> = None;
-    let mut run: Option<(usize, f32)> = None;
-    let steps = 100;
-    for step in 20..=80 {
-        let x = left + width * step as f32 / steps as f32;
-        match (crossings(rows, x), run) {
-            (Some(count), Some((least, from))) if count <= least + 1 => {
-                run = Some((least.min(count), from));
-                let middle = f32::midpoint(from, x);
-                if best.is_none_or(|(known, _)| count < known) {
-                    best = Some((count, middle));
-                } else if best.is_some_and(|(known, _)| count == known) && count == least {
-                    best = Some((count, middle));
-                }
-            }
-            (Some(count), _) => {
-                run = Some((count, x));
-                if best.is_none_or(|(known, _)| count < known) {
-                    best = Some((count, x));
-                }
-            }
-            (None, _) => run = None,
+    let place = |step: usize| left + width * step as f32 / STEPS as f32;
+    let counts: Vec<(usize, usize)> = (STEPS / 5..=STEPS * 4 / 5)
+        .filter_map(|step| Some((step, crossings(rows, place(step))?)))
+        .collect();
+    let least = counts.iter().map(|(_, count)| *count).min()?;
+    // The widest run of places that few rows run across.
+    let mut widest: Option<(usize, usize)> = None;
+    let mut run: Option<(usize, usize)> = None;
+    for (step, _) in counts.iter().filter(|(_, count)| *count <= least + 1) {
+        run = Some(match run {
+            Some((from, last)) if last + 1 == *step => (from, *step),
+            _ => (*step, *step),
+        });
+        if run.map(|(from, to)| to - from) > widest.map(|(from, to)| to - from) {
+            widest = run;
         }
     }
-    best.map(|(_, x)| x)
+    widest.map(|(from, to)| f32::midpoint(place(from), place(to)))
 }
 
 /// How many rows run over a place that could be a gutter; `None` where it cannot be one: where

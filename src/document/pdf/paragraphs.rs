@@ -44,7 +44,11 @@ pub(super) fn assemble(pages: &[(u32, Vec<Line>)]) -> Extracted {
                     current.lines.push(line);
                 }
                 _ => {
-                    paragraphs.push(Paragraph { lines: vec![line], page: *page, turns: Vec::new() })
+                    paragraphs.push(Paragraph {
+                        lines: vec![line],
+                        page: *page,
+                        turns: Vec::new(),
+                    });
                 }
             }
         }

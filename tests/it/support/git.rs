@@ -14,7 +14,7 @@ pub(crate) fn commit(folder: &Path, files: &[(&str, &[u8])], parent: Option<&str
     fs::create_dir_all(folder.join("objects")).unwrap();
     fs::write(folder.join("HEAD"), "ref: refs/heads/main\n").unwrap();
     let objects = gix_odb::at(folder.join("objects"), gix_hash::Kind::Sha1).unwrap();
-    let files: Vec<(Vec<&str>, &[u8])> =
+    let files: Vec<File<'_>> =
         files.iter().map(|(path, bytes)| (path.split('/').collect(), *bytes)).collect();
     let tree = tree(&objects, &files);
     let parent = parent.map_or_else(String::new, |id| format!("parent {id}\n"));
@@ -23,8 +23,11 @@ pub(crate) fn commit(folder: &Path, files: &[(&str, &[u8])], parent: Option<&str
     objects.write_buf(gix_object::Kind::Commit, commit.as_bytes()).unwrap().to_string()
 }
 
-fn tree(objects: &gix_odb::Handle, files: &[(Vec<&str>, &[u8])]) -> gix_hash::ObjectId {
-    let mut folders: BTreeMap<&str, Vec<(Vec<&str>, &[u8])>> = BTreeMap::new();
+/// A file's path in parts, and its bytes.
+type File<'a> = (Vec<&'a str>, &'a [u8]);
+
+fn tree(objects: &gix_odb::Handle, files: &[File<'_>]) -> gix_hash::ObjectId {
+    let mut folders: BTreeMap<&str, Vec<File<'_>>> = BTreeMap::new();
     let mut entries = Vec::new();
     for (path, bytes) in files {
         if let [name] = path[..] {

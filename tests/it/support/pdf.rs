@@ -9,12 +9,12 @@ pub(crate) struct Text {
     pub(crate) y: f32,
     pub(crate) size: f32,
     pub(crate) is_bold: bool,
-    pub(crate) text: String,
+    pub(crate) shown: String,
 }
 
 /// Text in ten points.
-pub(crate) fn text(x: f32, y: f32, text: &str) -> Text {
-    Text { x, y, size: 10.0, is_bold: false, text: text.to_owned() }
+pub(crate) fn text(x: f32, y: f32, shown: &str) -> Text {
+    Text { x, y, size: 10.0, is_bold: false, shown: shown.to_owned() }
 }
 
 /// The objects of a file; object 1 is the catalogue.
@@ -89,10 +89,10 @@ pub(crate) fn with_contents(contents: &[(String, Vec<u8>)]) -> Pdf {
 pub(crate) fn pages(pages: &[Vec<Text>]) -> Vec<u8> {
     let content = |texts: &Vec<Text>| {
         let mut content = Vec::new();
-        for Text { x, y, size, is_bold, text } in texts {
+        for Text { x, y, size, is_bold, shown } in texts {
             let font = if *is_bold { "F2" } else { "F1" };
             content.extend(format!("BT /{font} {size} Tf 1 0 0 1 {x} {y} Tm (").bytes());
-            let (encoded, _, _) = encoding_rs::WINDOWS_1252.encode(text);
+            let (encoded, _, _) = encoding_rs::WINDOWS_1252.encode(shown);
             for byte in encoded.iter() {
                 if matches!(byte, b'(' | b')' | b'\\') {
                     content.push(b'\\');
