@@ -514,7 +514,7 @@ fn hostile_pdfs() -> Vec<(&'static str, Vec<u8>)> {
         many.add("<< /Type /Page /Parent 2 0 R >>");
     }
     let show = b"BT /F1 10 Tf ".to_vec();
-    let moves = b"1 0 0 1 9 9 Tm (a) Tj 1 0 0 1 50 50 Tm (b) Tj ".repeat(600_000);
+    let moves = b"1 0 0 1 9 9 Tm (a) Tj 1 0 0 1 50 50 Tm (b) Tj ".repeat(300_000);
     let whole = with_contents(&[(String::new(), b"BT /F1 9 Tf (x) Tj ET".to_vec())]).finish("");
     let cut = memchr::memmem::find(&whole, b"xref").unwrap();
     vec![

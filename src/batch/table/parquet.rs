@@ -241,3 +241,30 @@ fn entry<K: ArrowDictionaryKeyType>(array: &dyn Array, at: usize) -> Value {
         _ => Value::Null,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read;
+    use super::*;
+
+    #[test]
+    fn a_codec_that_is_not_built_in_says_what_to_do() {
+        let refused = check_codec(Compression::ZSTD(parquet::basic::ZstdLevel::default()));
+        let reason = refused.unwrap_err();
+        assert!(
+            reason.starts_with("it is compressed with zstd, which fineprint cannot read: write")
+        );
+        assert!(check_codec(Compression::BROTLI(parquet::basic::BrotliLevel::default())).is_err());
+        assert_eq!(check_codec(Compression::SNAPPY), Ok(()));
+    }
+
+    #[test]
+    fn what_is_no_parquet_is_refused() {
+        for bytes in
+            [&b""[..], b"PAR1", b"PAR1PAR1", b"PAR1\xff\xff\xff\x7fPAR1", b"text,id\n1,2\n"]
+        {
+            let rows = read("t.parquet", bytes, ("text", false));
+            assert!(rows.len() == 1 && rows[0].1.contains("no Parquet file"), "{rows:?}");
+        }
+    }
+}
