@@ -1,4 +1,5 @@
-//! Finding inputs: paths as given, folders walked as ripgrep walks them, lists of files.
+//! Finding inputs: paths as given, folders walked as ripgrep walks them, revisions of git
+//! repositories, lists of files.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -8,7 +9,10 @@ use std::path::{Path, PathBuf};
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder};
 
+use super::compression::stem;
 use super::read::{Failure, Source, describe};
+use super::repository::{self, RepositoryFiles};
+use super::table::TableFormat;
 use crate::document::Format;
 
 /// Longest line of a list of files, in bytes; Linux has no longer paths.
@@ -69,9 +73,27 @@ impl Walk {
     }
 
     fn takes(&self, entry: &DirEntry) -> bool {
-        let extension = entry.path().extension().and_then(std::ffi::OsStr::to_str);
-        self.has_including_glob || extension.and_then(Format::from_extension).is_some()
+        self.has_including_glob || is_known(entry.path())
     }
+
+    /// Whether to take a file of a git revision.
+    fn takes_in_repository(&self, path: &Path) -> bool {
+        let is_hidden =
+            |part: std::path::Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
+        let matched = self.overrides.matched(path, false);
+        !matched.is_ignore()
+            && (self.options.hidden || !path.components().any(is_hidden))
+            && (matched.is_whitelist() || is_known(path))
+    }
+}
+
+/// Whether a file's extension says that it is a document or a table of documents.
+fn is_known(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(std::ffi::OsStr::to_str) else { return false };
+    stem(name).rsplit_once('.').is_some_and(|(_, extension)| {
+        Format::from_extension(extension).is_some()
+            || TableFormat::from_extension(extension).is_some()
+    })
 }
 
 /// Whether two paths name the same file; names are compared first since they seldom agree.
@@ -85,6 +107,7 @@ pub struct Discovery {
     walk: Walk,
     paths: VecDeque<PathBuf>,
     folder: Option<(PathBuf, ignore::Walk)>,
+    repository: Option<RepositoryFiles>,
     list: Option<Box<dyn BufRead + Send>>,
     list_name: String,
     list_line: usize,
@@ -99,8 +122,9 @@ impl std::fmt::Debug for Discovery {
 }
 
 impl Discovery {
-    /// The inputs that `paths` name (`-` is standard input, folders are walked), then those named
-    /// in the list, one a line.
+    /// The inputs that `paths` name (`-` is standard input, folders are walked, and so are
+    /// revisions of repositories, `git:PATH@REVISION:SUBPATH`), then those named in the list, one
+    /// a line.
     ///
     /// # Errors
     /// A message when the list cannot be opened.
@@ -123,6 +147,7 @@ impl Discovery {
             walk,
             paths: paths.into_iter().collect(),
             folder: None,
+            repository: None,
             list,
             list_name,
             list_line: 0,
@@ -165,6 +190,15 @@ impl Discovery {
         None
     }
 
+    fn next_in_repository(&mut self) -> Option<Result<Source, Failure>> {
+        let (files, walk) = (self.repository.as_mut()?, &self.walk);
+        let next = files.next(|path| walk.takes_in_repository(path), &mut self.passed_over);
+        if next.is_none() {
+            self.repository = None;
+        }
+        next
+    }
+
     fn next_in_list(&mut self) -> Option<Result<Source, Failure>> {
         let list = self.list.as_mut()?;
         loop {
@@ -200,7 +234,7 @@ impl Iterator for Discovery {
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = loop {
-            if let Some(next) = self.next_in_folder() {
+            if let Some(next) = self.next_in_folder().or_else(|| self.next_in_repository()) {
                 break next;
             }
             match self.paths.pop_front() {
@@ -209,7 +243,15 @@ impl Iterator for Discovery {
                     let entries = self.walk.folder(&path);
                     self.folder = Some((path, entries));
                 }
-                Some(path) => break Ok(Source::File(path)),
+                Some(path) => match path.to_str() {
+                    Some(name) if name.starts_with(repository::PREFIX) && !path.exists() => {
+                        match RepositoryFiles::open(name) {
+                            Ok(files) => self.repository = Some(files),
+                            Err(failure) => break Err(failure),
+                        }
+                    }
+                    _ => break Ok(Source::File(path)),
+                },
                 None => break self.next_in_list()?,
             }
         };
@@ -261,18 +303,32 @@ mod tests {
             .unwrap()
             .map(|source| match source.unwrap() {
                 Source::File(path) => path.strip_prefix(folder).unwrap().display().to_string(),
-                Source::Stdin => panic!("stdin"),
+                other => panic!("{other:?}"),
             })
             .collect()
     }
 
     #[test]
     fn folders_are_walked_as_ripgrep_users_expect() {
-        let names = ["b.md", "a.html", "x.png", "sub/c.TXT", ".hidden.md", "skip/d.md", "LICENSE"];
+        let names = [
+            "b.md.gz",
+            "b.md",
+            "a.html",
+            "t.csv.zst",
+            "x.png",
+            "x.gz",
+            "sub/c.TXT",
+            ".hidden.md",
+            "skip/d.md",
+            "LICENSE",
+        ];
         let folder = tree(&names);
         std::fs::write(folder.path().join(".ignore"), "skip/\n").unwrap();
         let options = WalkOptions::default;
-        assert_eq!(found(folder.path(), options()), ["a.html", "b.md", "sub/c.TXT"]);
+        assert_eq!(
+            found(folder.path(), options()),
+            ["a.html", "b.md", "b.md.gz", "sub/c.TXT", "t.csv.zst"]
+        );
         let hidden = WalkOptions { hidden: true, ..options() };
         assert_eq!(found(folder.path(), hidden)[0], ".hidden.md");
         let all = WalkOptions { no_ignore: true, ..options() };
@@ -280,17 +336,17 @@ mod tests {
         let glob = WalkOptions { globs: vec!["LIC*".into(), "*.png".into()], ..options() };
         assert_eq!(found(folder.path(), glob), ["LICENSE", "x.png"]);
         let without = WalkOptions { globs: vec!["!*.md".into()], ..options() };
-        assert_eq!(found(folder.path(), without), ["a.html", "sub/c.TXT"]);
+        assert_eq!(found(folder.path(), without), ["a.html", "b.md.gz", "sub/c.TXT", "t.csv.zst"]);
         let output = WalkOptions {
             outputs: vec![folder.path().join("b.md"), folder.path().join("sub")],
             ..options()
         };
-        assert_eq!(found(folder.path(), output), ["a.html"]);
+        assert_eq!(found(folder.path(), output), ["a.html", "b.md.gz", "t.csv.zst"]);
     }
 
     #[test]
     fn what_was_passed_over_is_counted() {
-        let folder = tree(&["a.md", "x.png", "y.pdf"]);
+        let folder = tree(&["a.md", "x.png", "y.mp4"]);
         let walk = Walk::new(WalkOptions::default()).unwrap();
         let mut discovery = Discovery::new([folder.path().to_owned()], None, walk).unwrap();
         assert_eq!(discovery.by_ref().count(), 1);

@@ -1,9 +1,15 @@
-//! Reading one input: a regular file or standard input, never anything that could block for ever.
+//! Reading one input: a regular file, standard input or what was read before, unpacked if it is
+//! compressed; never anything that could block for ever.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
+use super::compression::{stem, unpacked};
+use super::journal::hex;
+use super::table::Columns;
 use crate::limits::DOCUMENT_BYTES;
 
 /// What standard input is called in results.
@@ -16,6 +22,22 @@ pub enum Source {
     Stdin,
     /// A file.
     File(PathBuf),
+    /// A file of a git revision.
+    Blob {
+        /// What it is called in results.
+        name: String,
+        /// Its content.
+        bytes: Vec<u8>,
+    },
+    /// A row of a table.
+    Row {
+        /// What it is called in results.
+        name: String,
+        /// Its text.
+        bytes: Vec<u8>,
+        /// Its other columns.
+        columns: Columns,
+    },
 }
 
 /// An input that cannot be read, and why, with what to do where that helps.
@@ -33,10 +55,36 @@ impl Source {
         match self {
             Self::Stdin => STDIN_NAME.to_owned(),
             Self::File(path) => path.to_string_lossy().into_owned(),
+            Self::Blob { name, .. } | Self::Row { name, .. } => name.clone(),
         }
     }
 
-    /// The size of a regular file in bytes; 0 where that cannot be told.
+    /// The name that tells the document's format by its extension, if it has one.
+    pub(super) fn format_name(&self) -> String {
+        match self {
+            Self::Row { .. } => String::new(),
+            _ => stem(&self.name()).to_owned(),
+        }
+    }
+
+    /// SHA-256 of the bytes that were read, and of a row's other columns, in hexadecimal.
+    pub(super) fn digest(&self, bytes: &[u8]) -> String {
+        let mut hash = Sha256::new_with_prefix(bytes);
+        if let Some(columns) = self.columns() {
+            hash.update(serde_json::to_vec(columns).unwrap_or_default());
+        }
+        hex(hash.finalize())
+    }
+
+    /// The other columns of a table's row.
+    pub(super) fn columns(&self) -> Option<&Columns> {
+        match self {
+            Self::Row { columns, .. } => Some(columns),
+            _ => None,
+        }
+    }
+
+    /// The size in bytes; 0 where that cannot be told.
     pub fn size(&self) -> u64 {
         match self {
             Self::Stdin => 0,
@@ -44,24 +92,42 @@ impl Source {
                 .ok()
                 .filter(std::fs::Metadata::is_file)
                 .map_or(0, |m| m.len()),
+            Self::Blob { bytes, .. } | Self::Row { bytes, .. } => bytes.len() as u64,
         }
     }
 
     /// Reads the input.
     ///
     /// # Errors
-    /// [`Failure`] when it is no regular file, cannot be read, or is larger than
+    /// [`Failure`] when it is no regular file, cannot be read or unpacked, or is larger than
     /// [`DOCUMENT_BYTES`].
     pub fn read(&self) -> Result<Vec<u8>, Failure> {
         let result = match self {
-            Self::Stdin => limited(io::stdin().lock(), 0),
-            Self::File(path) => read_file(path),
+            Self::Stdin => unpacked(io::stdin().lock()).map_err(|e| describe(&e)).and_then(limited),
+            Self::File(path) => open_file(path)
+                .and_then(|file| unpacked(file).map_err(|e| describe(&e)))
+                .and_then(limited),
+            Self::Blob { bytes, .. } => {
+                unpacked(bytes.as_slice()).map_err(|e| describe(&e)).and_then(limited)
+            }
+            Self::Row { bytes, .. } => limited(bytes.as_slice()),
         };
         result.map_err(|reason| Failure { name: self.name(), reason })
     }
+
+    /// What the input gives, unpacked, to be read bit by bit; or why it cannot be opened.
+    pub(super) fn open(self) -> Result<Box<dyn Read>, String> {
+        match self {
+            Self::Stdin => unpacked(io::stdin()),
+            Self::File(path) => unpacked(open_file(&path)?),
+            Self::Blob { bytes, .. } | Self::Row { bytes, .. } => unpacked(io::Cursor::new(bytes)),
+        }
+        .map_err(|e| describe(&e))
+    }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+/// Opens a regular file.
+pub(super) fn open_file(path: &Path) -> Result<File, String> {
     // Opening a pipe waits for a writer, so the kind of file is asked first.
     let metadata = std::fs::metadata(path).map_err(|e| describe(&e))?;
     if metadata.is_dir() {
@@ -73,14 +139,13 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
                 .to_owned(),
         );
     }
-    let file = File::open(path).map_err(|e| describe(&e))?;
-    limited(file, metadata.len())
+    File::open(path).map_err(|e| describe(&e))
 }
 
 /// Reads to the end, or to the limit.
-fn limited(reader: impl Read, expected: u64) -> Result<Vec<u8>, String> {
+fn limited(reader: impl Read) -> Result<Vec<u8>, String> {
     let limit = DOCUMENT_BYTES as u64;
-    let mut bytes = Vec::with_capacity(expected.min(limit) as usize);
+    let mut bytes = Vec::new();
     // One byte more tells an input that is over the limit.
     reader.take(limit + 1).read_to_end(&mut bytes).map_err(|e| describe(&e))?;
     if bytes.len() as u64 > limit {
@@ -97,6 +162,8 @@ pub(super) fn describe(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied; make it readable first".to_owned(),
+        // Our own words, which say what to do.
+        _ if error.get_ref().is_some() => error.to_string(),
         _ => {
             let text = error.to_string();
             text.split(" (os error").next().unwrap_or(&text).to_lowercase()
@@ -132,8 +199,8 @@ mod tests {
 
     #[test]
     fn reading_stops_at_the_limit() {
-        let reason = limited(io::repeat(b'a'), 0).unwrap_err();
+        let reason = limited(io::repeat(b'a')).unwrap_err();
         assert!(reason.contains("limit of 16 MiB"), "{reason}");
-        assert_eq!(limited(&b"abc"[..], u64::MAX).unwrap(), b"abc");
+        assert_eq!(limited(&b"abc"[..]).unwrap(), b"abc");
     }
 }

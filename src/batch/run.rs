@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::process;
 use super::read::{Failure, Source};
-use super::shard::digest;
+use super::table::{Columns, TableOptions};
 use crate::classify::{ClassifyError, Scores, input_of};
-use crate::document::{Document, ParseOptions};
+use crate::document::{Document, Format, ParseOptions};
 use crate::encode::Input;
 use crate::segment::{Sentence, sentences};
 
@@ -20,6 +22,9 @@ const WAVE_BYTES: u64 = 4 << 20;
 /// Most documents that wait for others to fill a chunk with.
 const WAITING_DOCUMENTS: usize = 256;
 
+/// What is said of a document on which we panicked.
+const FAULT: &str = "an internal error of fineprint; please report it with the file";
+
 /// What scores sentences: as many scores as inputs, in their order.
 pub type Scorer<'a> = dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, ClassifyError> + 'a;
 
@@ -28,6 +33,11 @@ pub type Scorer<'a> = dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, ClassifyError>
 pub struct Options {
     /// How to parse; the name is set for each document.
     pub parse: ParseOptions,
+    /// How to read tables of documents.
+    pub tables: TableOptions,
+    /// The program that reads PDFs when started with [`READ_PDF`](super::READ_PDF), each in a
+    /// process of its own; `None` reads them here.
+    pub pdf_reader: Option<PathBuf>,
     /// ISO 639 code of the language to classify; empty for all.
     pub language: String,
     /// Threads that read and parse; 0 means one a core.
@@ -41,6 +51,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             parse: ParseOptions::default(),
+            tables: TableOptions::default(),
+            pdf_reader: None,
             language: String::new(),
             threads: 0,
             chunk_sentences: 1024,
@@ -57,6 +69,8 @@ pub struct Processed {
     pub bytes: u64,
     /// SHA-256 of its bytes in hexadecimal; `None` where they could not be read.
     pub sha256: Option<String>,
+    /// The other columns of a table's row.
+    pub columns: Option<Columns>,
     /// The document with its scores, or why there is none.
     pub result: Result<ReadDocument, String>,
 }
@@ -144,32 +158,48 @@ fn read_wave(
 ) -> Vec<Processed> {
     let one = |input: Result<Source, Failure>| match input {
         Err(Failure { name, reason }) => {
-            Processed { name, bytes: 0, sha256: None, result: Err(reason) }
+            Processed { name, bytes: 0, sha256: None, columns: None, result: Err(reason) }
         }
         Ok(source) => {
-            let name = source.name();
             let bytes = source.read().map_err(|failure| failure.reason);
-            let size = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
-            let sha256 = bytes.as_deref().ok().map(digest);
-            let result = bytes.and_then(|bytes| parse(&name, &bytes, options));
-            Processed { name, bytes: size, sha256, result }
+            let sha256 = bytes.as_deref().ok().map(|bytes| source.digest(bytes));
+            let result = bytes.and_then(|bytes| parse(&source.format_name(), &bytes, options));
+            let columns = source.columns().cloned();
+            Processed { name: source.name(), bytes: source.size(), sha256, columns, result }
         }
     };
     pool.install(|| wave.into_par_iter().map(one).collect())
 }
 
+/// Reads and parses one document, a PDF in another process if there is a program for it.
+///
+/// # Errors
+/// Why it cannot be read, without its name.
+pub fn read_document(source: &Source, options: &Options) -> Result<Document, String> {
+    let bytes = source.read().map_err(|failure| failure.reason)?;
+    document(&source.format_name(), &bytes, options)
+}
+
+fn document(name: &str, bytes: &[u8], options: &Options) -> Result<Document, String> {
+    let parse = ParseOptions { name: Some(name.to_owned()), ..options.parse.clone() };
+    let is_pdf = Format::of_binary(bytes) == Some(Format::Pdf)
+        && parse.format.is_none_or(|format| format == Format::Pdf);
+    // A fault of ours in one document must not take the others with it.
+    let parsed = catch_unwind(AssertUnwindSafe(|| match &options.pdf_reader {
+        Some(program) if is_pdf => {
+            let extracted = process::extract(program, bytes)?;
+            Ok(Document::from_extracted(extracted, Format::Pdf, &parse))
+        }
+        _ => Document::parse_with(bytes, &parse).map_err(|error| error.to_string()),
+    }));
+    parsed.unwrap_or_else(|_| Err(FAULT.to_owned()))
+}
+
 /// Parses and cuts a document; `scores` is `Some` and empty when it is to be scored.
 fn parse(name: &str, bytes: &[u8], options: &Options) -> Result<ReadDocument, String> {
-    let parse_options = ParseOptions { name: Some(name.to_owned()), ..options.parse.clone() };
-    // A fault of ours in one document must not take the others with it.
-    let parsed = catch_unwind(AssertUnwindSafe(|| {
-        let document = Document::parse_with(bytes, &parse_options)?;
-        let sentences = sentences(&document);
-        Ok::<_, crate::document::DocumentError>((document, sentences))
-    }));
-    let (document, sentences) = parsed
-        .map_err(|_| "an internal error of fineprint; please report it with the file".to_owned())?
-        .map_err(|e| e.to_string())?;
+    let document = document(name, bytes, options)?;
+    let sentences =
+        catch_unwind(AssertUnwindSafe(|| sentences(&document))).map_err(|_| FAULT.to_owned())?;
     let is_readable = options.language.is_empty()
         || document.language().is_none_or(|language| language.code() == options.language);
     Ok(ReadDocument { document, sentences, scores: is_readable.then(Vec::new) })

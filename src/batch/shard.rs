@@ -53,11 +53,6 @@ impl fmt::Display for Shard {
     }
 }
 
-/// SHA-256 of an input's bytes in hexadecimal.
-pub(super) fn digest(bytes: &[u8]) -> String {
-    hex(Sha256::digest(bytes))
-}
-
 /// The inputs that a run still has to do, in their order.
 ///
 /// Counts all inputs, leaves out those of other shards, and checks that those done before the
@@ -138,7 +133,9 @@ impl<I: Iterator<Item = Result<Source, Failure>>> Iterator for Remaining<I> {
                 return Some(input);
             }
             let (name, sha256) = match &input {
-                Ok(source) => (source.name(), source.read().ok().map(|bytes| digest(&bytes))),
+                Ok(source) => {
+                    (source.name(), source.read().ok().map(|bytes| source.digest(&bytes)))
+                }
                 Err(failure) => (failure.name.clone(), None),
             };
             if self.shard.is_some() || self.done.front().is_some() {

@@ -129,6 +129,9 @@ pub enum Command {
     Completions(super::completions::CompletionsArgs),
     /// Print the manual page, or write those of all verbs.
     Man(super::completions::ManArgs),
+    /// Take the text out of a PDF, as another process of this program asks.
+    #[command(name = crate::batch::READ_PDF, hide = true)]
+    ReadPdf,
 }
 
 /// Which model.
@@ -172,11 +175,15 @@ impl EngineArgs {
 #[command(after_long_help = classify_help())]
 #[expect(clippy::struct_excessive_bools, reason = "flags as typed; the verb resolves them")]
 pub struct ClassifyArgs {
-    /// Files, directories to walk, or `-` for standard input.
+    /// Files, directories to walk, git:REPOSITORY@REVISION, or `-` for standard input.
     ///
     /// Without any, a document is read from standard input. In directories, hidden files and those
     /// that .gitignore and the like name are skipped, and files with the extensions md, markdown,
-    /// html, htm, xhtml, txt and text are taken; `--glob` takes others.
+    /// html, htm, xhtml, txt, text, docx, pdf, jsonl, ndjson, csv, tsv and parquet are taken, also compressed
+    /// (gz, zst); `--glob` takes others.
+    ///
+    /// `git:PATH@REVISION` stands for the files of a repository at a branch, a tag or a commit,
+    /// and `git:PATH@REVISION:SUBPATH` for one of its folders or files.
     #[arg(value_name = "PATHS")]
     pub paths: Vec<PathBuf>,
     /// Also read the files named in FILE, one a line; `-` for standard input.
@@ -196,9 +203,14 @@ pub struct ClassifyArgs {
     /// The format of all inputs, instead of telling it by extension and content.
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Input")]
     pub input_format: Option<InputFormat>,
-    /// Take every line as one ready-made sentence.
+    /// Take every line, or every row of a table, as one ready-made sentence.
     #[arg(long, help_heading = "Input")]
     pub lines: bool,
+    /// The column of tables (JSON Lines, CSV, TSV, Parquet) that has the text.
+    ///
+    /// Each row is a document; its other columns are output with it in JSON and JSON Lines.
+    #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
+    pub text_column: String,
     /// Classify documents in other languages than the model's too.
     ///
     /// Without this they are noted and listed in the output, but not classified.
@@ -292,6 +304,18 @@ pub enum InputFormat {
     Html,
     /// Plain text.
     Text,
+    /// Office Open XML (Word).
+    Docx,
+    /// PDF.
+    Pdf,
+    /// Tables of documents: JSON Lines.
+    Jsonl,
+    /// Comma-separated values with a header.
+    Csv,
+    /// Tab-separated values with a header.
+    Tsv,
+    /// Apache Parquet.
+    Parquet,
 }
 
 /// The format of a classification's output.
@@ -382,6 +406,8 @@ fn classify_help() -> String {
   fineprint classify policies/ --format jsonl -o findings.jsonl
   fineprint classify terms.md --format html -o report.html
   fineprint classify terms.html --fail-on ai-training,data-sale
+  fineprint classify git:contrib-versions@main:Zoom --format jsonl
+  fineprint classify policies.csv.gz --text-column body --format jsonl
 
 {}",
         Exit::table()

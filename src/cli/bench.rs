@@ -100,6 +100,7 @@ pub(super) fn run(args: &BenchArgs, printer: &Printer) -> anyhow::Result<Exit> {
 
     let batch_options = batch::Options {
         language: classifier.settings().language.clone(),
+        pdf_reader: std::env::current_exe().ok(),
         threads: args.engine.threads,
         ..batch::Options::default()
     };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::args::{ClassifyArgs, InputFormat, OutputFormat};
@@ -11,7 +12,9 @@ use super::exit::{Exit, Outcome};
 use super::kept::{self, Kept};
 use super::output::{Output, cannot_write, shown_findings};
 use super::printer::Printer;
-use crate::batch::{self, Discovery, Entry, Processed, Source, Walk, WalkOptions};
+use crate::batch::{
+    self, Discovery, Entry, Expand, Processed, Source, TableFormat, TableOptions, Walk, WalkOptions,
+};
 use crate::classify::Classifier;
 use crate::document::{Format, ParseOptions};
 use crate::encode::Input;
@@ -218,7 +221,7 @@ fn describe(args: &ClassifyArgs, plan: &Plan, classifier: &Classifier) -> Run {
         categories: labels.names().map(str::to_owned).collect(),
         has_stance: labels.has_stance(),
         options: RunOptions {
-            input_format: args.input_format.map(|format| format.format().to_string()),
+            input_format: args.input_format.map(InputFormat::name),
             lines: args.lines,
             any_language: args.any_language,
             category: args.category.iter().map(|name| name.trim().to_owned()).collect(),
@@ -232,13 +235,31 @@ fn describe(args: &ClassifyArgs, plan: &Plan, classifier: &Classifier) -> Run {
 }
 
 impl InputFormat {
-    /// The document's format that is meant.
-    pub(super) fn format(self) -> Format {
+    /// The format of documents that it forces.
+    pub(super) fn document(self) -> Option<Format> {
         match self {
-            Self::Markdown => Format::Markdown,
-            Self::Html => Format::Html,
-            Self::Text => Format::Text,
+            Self::Markdown => Some(Format::Markdown),
+            Self::Html => Some(Format::Html),
+            Self::Text => Some(Format::Text),
+            Self::Docx => Some(Format::Docx),
+            Self::Pdf => Some(Format::Pdf),
+            Self::Jsonl | Self::Csv | Self::Tsv | Self::Parquet => None,
         }
+    }
+
+    /// The format of tables that it forces.
+    fn table(self) -> Option<TableFormat> {
+        match self {
+            Self::Jsonl => Some(TableFormat::JsonLines),
+            Self::Csv => Some(TableFormat::Csv),
+            Self::Tsv => Some(TableFormat::Tsv),
+            Self::Parquet => Some(TableFormat::Parquet),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 
@@ -267,9 +288,14 @@ impl Session<'_> {
             if args.any_language { String::new() } else { classifier.settings().language.clone() };
         let options = batch::Options {
             parse: ParseOptions {
-                format: args.input_format.map(InputFormat::format),
+                format: args.input_format.and_then(InputFormat::document),
                 name: None,
                 lines: args.lines,
+            },
+            pdf_reader: std::env::current_exe().ok(),
+            tables: TableOptions {
+                format: args.input_format.and_then(InputFormat::table),
+                text_column: args.text_column.clone(),
             },
             language,
             threads: args.engine.threads,
@@ -279,13 +305,14 @@ impl Session<'_> {
         let mut discovery = inputs.discover()?;
         let score = |inputs: &[Input<'_>]| classifier.scores(inputs);
         let tick = |sentences| progress.sentences(sentences);
+        let found = Expand::new(discovery.by_ref(), &options);
         if let Sink::Kept(kept) = sink {
-            let remaining = kept.remaining(&mut discovery);
+            let remaining = kept.remaining(found);
             let mut each = |processed| self.document(&processed, sink);
             batch::run(remaining, &options, &score, &mut each, &tick)?;
         } else {
             let mut each = |processed| self.document(&processed, sink);
-            batch::run(discovery.by_ref(), &options, &score, &mut each, &tick)?;
+            batch::run(found, &options, &score, &mut each, &tick)?;
         }
         if let Sink::Kept(kept) = sink {
             kept.check_inputs()?;
@@ -304,7 +331,7 @@ impl Session<'_> {
 
     fn document(&mut self, processed: &Processed, sink: &mut Sink<'_>) -> anyhow::Result<()> {
         let name = &processed.name;
-        let report = match &processed.result {
+        let mut report = match &processed.result {
             Err(reason) => DocumentReport::failed(name, reason),
             Ok(read) => match &read.scores {
                 None => Recorder::other_language(name, &read.document, read.sentences.len()),
@@ -313,6 +340,7 @@ impl Session<'_> {
                 }
             },
         };
+        report.document.columns.clone_from(&processed.columns);
         self.tell(&report);
         if self.strict && report.document.status == Status::Failed {
             // It is not written, so that --resume tries it again once it is mended.

@@ -14,7 +14,7 @@ use super::classify::indices;
 use super::exit::Exit;
 use super::output::{Output, cannot_write, shown_findings};
 use super::printer::Printer;
-use crate::batch::{AtomicFile, Source};
+use crate::batch::{self, AtomicFile, Source};
 use crate::calendar::Day;
 use crate::classify::{Classifier, ClassifyError, input_of};
 use crate::compare::record::{self, CategoryRecord, DiffRecord, Tool};
@@ -22,7 +22,7 @@ use crate::compare::{
     Baseline, Expected, FailOn, Lexicon, Statement, Style, Suppression, align_statements, compare,
     html, markdown, statements, text,
 };
-use crate::document::{Document, ParseOptions};
+use crate::document::ParseOptions;
 use crate::encode::Input;
 
 /// Longest baseline or file of suppressions, in bytes.
@@ -219,13 +219,14 @@ fn read(
 ) -> anyhow::Result<(String, Vec<Statement>)> {
     let source = if path == Path::new("-") { Source::Stdin } else { Source::File(path.to_owned()) };
     let name = source.name();
-    let bytes = source.read().map_err(|failure| anyhow::anyhow!("{name}: {}", failure.reason))?;
-    let options = ParseOptions {
-        format: args.input_format.map(InputFormat::format),
-        name: Some(name.clone()),
-        lines: args.lines,
+    let format = args.input_format.and_then(InputFormat::document);
+    let options = batch::Options {
+        parse: ParseOptions { format, name: None, lines: args.lines },
+        pdf_reader: std::env::current_exe().ok(),
+        ..batch::Options::default()
     };
-    let document = Document::parse_with(&bytes, &options).with_context(|| name.clone())?;
+    let document = batch::read_document(&source, &options)
+        .map_err(|reason| anyhow::anyhow!("{name}: {reason}"))?;
     let wanted = &classifier.settings().language;
     if let Some(language) = document.language()
         && !args.any_language

@@ -10,7 +10,7 @@ use super::output::{self, shown_findings};
 use super::printer::Printer;
 use super::report;
 use crate::batch::{
-    Discovery, Entry, Existing, Ledger, Manifest, Processed, RECORDS, Remaining, RunFolder, now,
+    Entry, Existing, Ledger, Manifest, Processed, RECORDS, Remaining, RunFolder, now,
 };
 use crate::report::record::{Run, Status};
 use crate::report::{DocumentReport, JsonLines, Report};
@@ -55,10 +55,7 @@ impl Kept {
     }
 
     /// What is left of the inputs.
-    pub(super) fn remaining<'a>(
-        &mut self,
-        inputs: &'a mut Discovery,
-    ) -> Remaining<&'a mut Discovery> {
+    pub(super) fn remaining<I>(&mut self, inputs: I) -> Remaining<I> {
         let (remaining, ledger) = Remaining::new(inputs, self.shard, self.folder.done());
         self.ledger = ledger;
         remaining

@@ -25,6 +25,7 @@ pub mod merge;
 mod output;
 pub mod pretrain;
 pub mod printer;
+mod read_pdf;
 pub mod report;
 pub mod train;
 pub mod training;
@@ -121,6 +122,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Bench(args) => bench::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
         Command::Calibrate(args) => calibrate::run(args, printer),
+        Command::ReadPdf => read_pdf::run(printer),
     }
 }
 

@@ -12,7 +12,7 @@ const NOT_TEXT: &str = "give the document itself, as HTML, Markdown or plain tex
 
 /// First bytes of formats that people might give by mistake: what they are and what to do.
 const MAGIC: &[(&[u8], &str, &str)] = &[
-    (b"%PDF-", "a PDF file", "convert it to text first, for example with `pdftotext`"),
+    (b"%PDF-", "a PDF file", "leave out the option that says otherwise"),
     (b"\x89PNG\r\n\x1a\n", "a PNG image", NOT_TEXT),
     (b"\xff\xd8\xff", "a JPEG image", NOT_TEXT),
     (b"GIF87a", "a GIF image", NOT_TEXT),
@@ -36,6 +36,16 @@ const MAGIC: &[(&[u8], &str, &str)] = &[
     (b"wOFF", "a font", NOT_TEXT),
     (b"wOF2", "a font", NOT_TEXT),
 ];
+
+/// The format of a document that is no text: PDF by its head, DOCX by the names in its archive.
+pub(crate) fn binary_format(bytes: &[u8]) -> Option<Format> {
+    let head = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    if head.starts_with(b"%PDF-") {
+        return Some(Format::Pdf);
+    }
+    let has = |name: &[u8]| memmem::find(bytes, name).is_some();
+    (bytes.starts_with(b"PK\x03\x04") && has(b"word/document")).then_some(Format::Docx)
+}
 
 /// Refuses bytes that are no text.
 pub(crate) fn check_text(bytes: &[u8]) -> Result<(), DocumentError> {

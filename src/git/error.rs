@@ -38,6 +38,14 @@ pub enum GitError {
         /// Why.
         reason: String,
     },
+    /// A revision has neither file nor folder of that name.
+    #[error("no such file or folder at `{revision}`: {path}")]
+    NoFile {
+        /// As it was given.
+        revision: String,
+        /// What was looked for.
+        path: String,
+    },
     /// An object is not there, as in shallow and partial clones.
     #[error(
         "{what} {id} is not in the repository (a shallow or partial clone lacks some): fetch it"

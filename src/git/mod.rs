@@ -29,6 +29,11 @@ pub struct Repository {
 }
 
 impl Repository {
+    /// Whether there is a repository at `path`, of a format that is read or not.
+    pub fn is_at(path: &Path) -> bool {
+        !matches!(Folder::find(path), Err(GitError::NoRepository(_)))
+    }
+
     /// Opens a repository: bare, a folder with `.git` in it, or a work tree or submodule whose
     /// `.git` is a file.
     ///

@@ -59,6 +59,7 @@ impl DocumentReport {
             notice: Some(reason.to_owned()),
             sentence_count: 0,
             finding_count: 0,
+            columns: None,
         };
         Self { document, sentences: Vec::new(), asserted: Vec::new() }
     }

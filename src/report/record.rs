@@ -94,13 +94,15 @@ pub enum Status {
 /// A document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentRecord {
-    /// The path as given or found; `<stdin>` for standard input.
+    /// The path as given or found; `<stdin>` for standard input, `PATH#ROW` for a table's row,
+    /// `git:PATH@COMMIT:FILE` for a file of a git revision.
     pub document: String,
     /// What became of it.
     pub status: Status,
-    /// `markdown`, `html` or `text`; null where it could not be read.
+    /// `markdown`, `html`, `text`, `docx` or `pdf`; null where it could not be read.
     pub format: Option<String>,
-    /// The encoding it was read in, as the WHATWG names it; null where it could not be read.
+    /// The encoding it was read in, as the WHATWG names it; null where it could not be read, and
+    /// for DOCX and PDF.
     pub encoding: Option<String>,
     /// ISO 639 code of its language; null where that is not clear.
     pub language: Option<String>,
@@ -110,6 +112,9 @@ pub struct DocumentRecord {
     pub sentence_count: usize,
     /// How many findings of it are in the output.
     pub finding_count: usize,
+    /// The other columns of the table's row that it is; long values are cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A sentence.
@@ -124,13 +129,26 @@ pub struct SentenceRecord {
     /// The sentence as the document has it, markup included, where that differs from `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<String>,
-    /// Offset in the original's bytes; null where its encoding does not allow to tell.
+    /// Offset in the original's bytes, unpacked if it was compressed; null where bytes mean
+    /// nothing (DOCX, PDF, UTF-16) or the encoding does not allow to tell.
     pub start_byte: Option<usize>,
     /// Offset of the first byte after it, likewise.
     pub end_byte: Option<usize>,
-    /// Line of the original, from 1.
+    /// Page of a PDF, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<usize>,
+    /// Paragraph of a DOCX file, from 1; those without text are not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paragraph: Option<usize>,
+    /// Where `start_byte` is null: offset in characters in the decoded or extracted text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_char: Option<usize>,
+    /// Offset of the first character after it, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_char: Option<usize>,
+    /// Line of the original, or of the text extracted from it, from 1.
     pub line: usize,
-    /// Column of the original in characters, from 1.
+    /// Column there in characters, from 1.
     pub column: usize,
     /// The headings that it stands under, outermost first.
     pub section: Vec<String>,
@@ -275,6 +293,10 @@ mod tests {
             quote: Some("We **sell** data.".into()),
             start_byte: Some(10),
             end_byte: Some(27),
+            page: None,
+            paragraph: None,
+            start_char: None,
+            end_char: None,
             line: 2,
             column: 1,
             section: vec!["Data".into()],

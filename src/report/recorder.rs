@@ -1,7 +1,7 @@
 //! From a classified document to its records: which findings are shown, and with what.
 
 use crate::classify::{Classifier, ClassifyError, Finding, Scores, input_of};
-use crate::document::{BlockKind, Document};
+use crate::document::{BlockKind, Document, Place};
 use crate::label::{LabelSet, Stance};
 use crate::segment::Sentence;
 
@@ -179,18 +179,23 @@ fn describe(name: &str, document: &Document, sentence_count: usize) -> DocumentR
         document: name.to_owned(),
         status: Status::Classified,
         format: Some(document.format().to_string()),
-        encoding: Some(document.encoding().to_owned()),
+        encoding: document.encoding().map(str::to_owned),
         language: document.language().map(|l| l.code().to_owned()),
         notice: (!notices.is_empty()).then(|| notices.join("; ")),
         sentence_count,
         finding_count: 0,
+        columns: None,
     }
 }
 
 /// A sentence's record without findings.
 fn locate(name: &str, index: usize, document: &Document, sentence: &Sentence) -> SentenceRecord {
     let quote = document.text().get(sentence.range.clone()).unwrap_or_default();
-    let bytes = document.source_range(sentence.range.clone());
+    // Offsets in UTF-16 are of no use to what does not decode it.
+    let is_utf16 = document.encoding().is_some_and(|name| name.starts_with("UTF-16"));
+    let bytes = document.source_range(sentence.range.clone()).filter(|_| !is_utf16);
+    let characters = bytes.is_none().then(|| document.character_range(sentence.range.clone()));
+    let place = document.place(sentence.range.start);
     SentenceRecord {
         document: name.to_owned(),
         index,
@@ -198,6 +203,16 @@ fn locate(name: &str, index: usize, document: &Document, sentence: &Sentence) ->
         quote: (quote != sentence.text).then(|| quote.to_owned()),
         start_byte: bytes.as_ref().map(|b| b.start),
         end_byte: bytes.as_ref().map(|b| b.end),
+        page: place.and_then(|place| match place {
+            Place::Page(number) => Some(number),
+            Place::Paragraph(_) => None,
+        }),
+        paragraph: place.and_then(|place| match place {
+            Place::Page(_) => None,
+            Place::Paragraph(number) => Some(number),
+        }),
+        start_char: characters.as_ref().map(|c| c.start),
+        end_char: characters.as_ref().map(|c| c.end),
         line: sentence.line,
         column: sentence.column,
         section: sentence.section.to_vec(),

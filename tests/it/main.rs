@@ -21,6 +21,7 @@ mod git;
 mod habits;
 mod history;
 mod hub;
+mod inputs;
 mod licenses;
 mod longrun;
 mod parity;

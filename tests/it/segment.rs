@@ -205,7 +205,7 @@ pub(crate) fn check(bytes: &[u8], document: &Document, name: &str) {
             !sentence.text.trim().is_empty() && sentence.text.trim() == sentence.text,
             "{name}: {sentence:?}"
         );
-        if document.encoding() == "UTF-8" && document.warnings().is_empty() {
+        if document.encoding() == Some("UTF-8") && document.warnings().is_empty() {
             let source = document.source_range(range.clone()).unwrap();
             assert_eq!(bytes.get(source), Some(quote.as_bytes()), "{name}: {sentence:?}");
         }

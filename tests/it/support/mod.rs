@@ -1,4 +1,6 @@
-//! Helpers of the integration tests that run the program.
+//! Helpers of the integration tests: the program in a sandbox, and files made by hand.
 
+pub(crate) mod docx;
+pub(crate) mod pdf;
 pub(crate) mod repository;
 pub(crate) mod sandbox;
