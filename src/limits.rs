@@ -37,3 +37,10 @@ pub const SNIFF_BYTES: usize = 4 << 10;
 
 /// Longest bracketed or quoted span, in bytes, inside which no sentence ends.
 pub const PROTECTED_SPAN_BYTES: usize = 300;
+
+/// Bytes that a cache file (`--cache`) may have unless told otherwise: 256 MiB, room for the
+/// logits of 800,000 sentences.
+pub const CACHE_BYTES: u64 = 256 << 20;
+
+/// Memory for pages of the cache file: 8 MiB. The operating system keeps the others.
+pub const CACHE_PAGES_BYTES: usize = 8 << 20;

@@ -28,6 +28,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
     let inputs = Inputs::resolve(args, printer)?;
     let mut output = Output::open(args.output.as_deref(), printer)?;
     let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
+    let (classifier, cache) = args.cache.attach(classifier, printer)?;
     let plan = Plan::resolve(args, classifier.labels())?;
 
     let mut outcome = Outcome::default();
@@ -58,6 +59,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
         outcome.none_found = args.fail_if_none && findings == 0;
     }
     output.commit().with_context(|| cannot_write(args.output.as_deref()))?;
+    cache.finish(&classifier, printer);
     Ok(outcome.exit())
 }
 

@@ -23,7 +23,7 @@ mod weights;
 pub use bert::{BertEncoder, BertLayer, EncoderGrads, Parameter, Tape};
 pub use classifier::CandleEngine;
 pub use config::{Activation, EncoderConfig, ModelConfig, Pooling};
-pub use engine::{Engine, Logits};
+pub use engine::{ENGINE_VERSION, Engine, Logits};
 pub use error::ModelError;
 pub use fast::{FastEngine, Kernel, Numbers};
 pub use folder::{ModelFiles, ModelSource};

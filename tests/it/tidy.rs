@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest up; a room uses only rooms of a lower rank.
-const RANKS: [(&str, u32); 14] = [
+const RANKS: [(&str, u32); 15] = [
     ("limits", 0),
     ("label", 0),
     ("document", 1),
@@ -12,6 +12,7 @@ const RANKS: [(&str, u32); 14] = [
     ("model", 4),
     ("classify", 5),
     ("report", 6),
+    ("cache", 6),
     ("eval", 6),
     ("batch", 7),
     ("train", 7),
