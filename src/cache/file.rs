@@ -23,17 +23,16 @@ type Rows = TableDefinition<'static, StoreKey, &'static [u8]>;
 const FORMAT: TableDefinition<'_, &str, u64> = TableDefinition::new("fineprint-cache");
 /// Raised when rows are laid out differently.
 const VERSION: u64 = 1;
-/// Rows written or read lately; once they fill half of the limit they become the old ones.
+/// Rows written or read lately; once they fill a third of the limit they become the old ones.
 const YOUNG: Rows = TableDefinition::new("young");
-/// Rows of the generation before, which are dropped when the young ones take their place.
+/// Rows of the generation before, which are dropped when the young ones take their place. The
+/// last third of the limit is for what a commit replaces, whose space is free only after it.
 const OLD: Rows = TableDefinition::new("old");
 
 /// Bytes of the checksum before a row's values.
 const CHECKSUM: usize = 8;
-/// Bytes that a row takes in the file beside its values: key, checksum, lengths, and the part of
-/// its page that stays free (trees filled in random order are two thirds full), twice over for
-/// the pages that a commit replaces.
-const OVERHEAD: u64 = 120;
+/// Bytes that a row takes beside its values: key, checksum, lengths.
+const OVERHEAD: u64 = 32 + CHECKSUM as u64 + 8;
 /// How long a writer waits for the writers of other processes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -109,26 +108,34 @@ impl File {
         Ok(found)
     }
 
-    /// Keeps rows, in one transaction.
+    /// Keeps rows, in as few transactions as the limit allows.
     pub(super) fn put(&self, mut rows: Vec<Entry>) -> Result<(), CacheError> {
+        // Trees take what is in order faster.
         rows.sort_unstable_by_key(|(key, _)| *key);
+        let width = rows.iter().map(|(_, row)| row.len()).max().unwrap_or(0);
+        // Pages of a tree that is filled in random order are two thirds full.
+        let row_bytes = ((width * size_of::<f32>()) as u64 + OVERHEAD) * 3 / 2;
+        let most = (self.limit / 3 / row_bytes).max(1);
+        rows.chunks(most as usize).try_for_each(|rows| self.put_some(rows, most))
+    }
+
+    /// Keeps rows in one transaction; a generation has `most`.
+    fn put_some(&self, rows: &[Entry], most: u64) -> Result<(), CacheError> {
+        let storage = |e| CacheError::storage(&self.path, e);
         let transaction = self.write()?;
-        let is_full = {
-            let mut young = transaction.open_table(YOUNG).map_err(|e| self.failed(e))?;
-            let mut width = 0;
-            for (key, row) in &rows {
-                width = width.max(row.len());
-                young
-                    .insert(key, encode(key, row).as_slice())
-                    .map_err(|e| CacheError::storage(&self.path, e))?;
-            }
-            let row_bytes = (width * size_of::<f32>()) as u64 + OVERHEAD;
-            let count = young.len().map_err(|e| CacheError::storage(&self.path, e))?;
-            count.saturating_mul(row_bytes) > self.limit / 2
+        let count = {
+            let young = transaction.open_table(YOUNG).map_err(|e| self.failed(e))?;
+            young.len().map_err(storage)?
         };
-        if is_full {
+        if count + rows.len() as u64 > most {
             transaction.delete_table(OLD).map_err(|e| self.failed(e))?;
             transaction.rename_table(YOUNG, OLD).map_err(|e| self.failed(e))?;
+        }
+        {
+            let mut young = transaction.open_table(YOUNG).map_err(|e| self.failed(e))?;
+            for (key, row) in rows {
+                young.insert(key, encode(key, row).as_slice()).map_err(storage)?;
+            }
         }
         transaction.commit().map_err(|e| self.failed(e))
     }

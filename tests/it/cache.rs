@@ -169,22 +169,30 @@ fn a_damaged_file_is_refused_by_name_or_does_no_harm() {
         let after = std::fs::read(sandbox.path().join("kept")).unwrap();
         assert!(after == sound[..length], "a refused file is left as it was");
     }
+    // Anywhere in the file, and in a row that will be asked for, in all its copies.
+    let recorder = Arc::new(Recorder::default());
+    let input = Input::from("Clause 1 lets us change rule 7 of chapter 1.");
+    classifier().with_store(recorder.clone()).scores(&[input]).unwrap();
+    let key = recorder.keys.lock().unwrap()[0];
+    let copies: Vec<usize> = (0..sound.len() - 32).filter(|&i| sound[i..i + 32] == key).collect();
+    assert!(!copies.is_empty());
+    let anywhere = (0..24usize).map(|i| vec![i * 7_919_113 % sound.len()]);
+    let roots = (0..16usize).map(|i| vec![i * 2111 % 8192]);
+    let row = (0..32usize).map(|i| copies.iter().map(|at| at + i).collect());
     let mut told = 0;
-    for i in 0..40usize {
+    for (i, places) in anywhere.chain(roots).chain(row).enumerate() {
         let mut damaged = sound.clone();
-        // Half of the places are in the first pages, where the tree's roots are.
-        let at = if i % 2 == 0 { i * 211 % 8192 } else { i * 7_919_113 % sound.len() };
-        damaged[at] ^= 1 << (i % 8);
+        places.iter().for_each(|&at| damaged[at] ^= 1 << (i % 8));
         sandbox.write("kept", &damaged);
         let run = sandbox.run(&[&ALL[..], &["--cache", "kept"]].concat());
-        assert!(!run.stderr.contains("panicked"), "byte {at}: {}", run.stderr);
+        assert!(!run.stderr.contains("panicked"), "{places:?}: {}", run.stderr);
         match run.status {
-            Some(0) => assert!(run.stdout == plain, "byte {at}"),
-            Some(2) => told += usize::from(run.stderr.contains("kept")),
-            other => panic!("byte {at}: {other:?} {}", run.stderr),
+            Some(0) => assert!(run.stdout == plain, "{places:?}"),
+            Some(2) => told += usize::from(run.stderr.contains("kept: no cache, or a damaged")),
+            other => panic!("{places:?}: {other:?} {}", run.stderr),
         }
     }
-    assert!(told > 5, "damage in use is seen: {told}");
+    assert!(told >= 32, "damage of what is in use is seen: {told}");
 }
 
 #[test]
@@ -340,5 +348,11 @@ fn what_engines_compute_is_what_their_version_says() {
         let all = logits.category.iter().chain(&logits.denied);
         all.fold(0u32, |sum, logit| sum.rotate_left(5) ^ logit.to_bits())
     });
-    assert_eq!((ENGINE_VERSION, sums), (1, [0, 0]), "0x{:08x} 0x{:08x}", sums[0], sums[1]);
+    assert_eq!(
+        (ENGINE_VERSION, sums),
+        (1, [0xc85a_d792, 0x1db9_2ee8]),
+        "0x{:08x} 0x{:08x}",
+        sums[0],
+        sums[1]
+    );
 }
