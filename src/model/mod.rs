@@ -25,7 +25,7 @@ pub use classifier::CandleEngine;
 pub use config::{Activation, EncoderConfig, ModelConfig, Pooling};
 pub use engine::{ENGINE_VERSION, Engine, Logits};
 pub use error::ModelError;
-pub use fast::{FastEngine, Kernel, Numbers};
+pub use fast::{FastEngine, Kernel, Numbers, probe};
 pub use folder::{ModelFiles, ModelSource};
 pub use head::{ClassifierTape, Head, HeadGrads, HeadTape};
 pub use masked::{MaskedGrads, MaskedHead};
