@@ -9,6 +9,7 @@ mod error;
 mod explain;
 mod scoring;
 mod seen;
+mod store;
 mod workers;
 
 use serde::Serialize;
@@ -17,6 +18,7 @@ pub use engine::EngineKind;
 pub use error::ClassifyError;
 pub use explain::Span;
 pub use scoring::States;
+pub use store::{Store, StoreKey, Work};
 
 use crate::document::Document;
 use crate::encode::{Input, Tokenizer};
@@ -26,6 +28,7 @@ use crate::model::{
 };
 use crate::segment::{Sentence, sentences};
 use seen::Seen;
+use store::{Counters, Stored};
 use workers::Workers;
 
 /// How a classifier runs; but for the engine, results do not depend on it beyond rounding (1e-5).
@@ -140,6 +143,8 @@ pub struct Classifier {
     workers: Workers,
     token_budget: usize,
     seen: Seen,
+    stored: Option<Stored>,
+    counters: Counters,
     origin: String,
     digest: String,
 }
@@ -176,7 +181,7 @@ impl Classifier {
         let (max_tokens, max_context) = (settings.max_tokens, settings.max_context_tokens);
         let tokenizer = config.tokenizer(&files.tokenizer, max_tokens, max_context)?;
         let engine = options.engine.load(&config, files, options.kernel)?;
-        let classifier = Self {
+        let mut classifier = Self {
             categories: settings.resolve(&labels)?,
             labels,
             settings,
@@ -187,11 +192,14 @@ impl Classifier {
             workers: Workers::new(options.threads)?,
             token_budget: options.token_budget.max(1),
             seen: Seen::new(options.remember),
+            stored: None,
+            counters: Counters::default(),
             origin: files.origin.clone(),
             digest: files.digest(),
         };
         // One real pass: a model that cannot compute or gives NaN is refused here, not later.
         classifier.scores(&[Input::from("We may change these terms at any time.")])?;
+        classifier.counters = Counters::default();
         Ok(classifier)
     }
 

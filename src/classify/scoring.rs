@@ -95,7 +95,7 @@ impl Classifier {
             .collect()
     }
 
-    /// Logits of each sequence: remembered, or computed once for all that are alike.
+    /// Logits of each sequence: remembered, stored, or computed once for all that are alike.
     fn rows(&self, sequences: &[Encoded]) -> Result<Vec<Row>, ClassifyError> {
         let keys: Vec<_> = sequences.iter().map(|s| self.seen.key(s)).collect();
         let mut rows = self.seen.get(&keys);
@@ -104,8 +104,39 @@ impl Classifier {
         let owners: Vec<usize> = (0..keys.len())
             .map(|i| if self.seen.is_on() { *firsts.entry(keys[i]).or_insert(i) } else { i })
             .collect();
-        let wanted: Vec<usize> =
+        let fresh: Vec<usize> =
             (0..keys.len()).filter(|&i| owners[i] == i && rows[i].is_none()).collect();
+        let mut wanted = fresh.clone();
+        let mut store_keys = Vec::new();
+        if let Some(stored) = &self.stored {
+            let found = stored.get(fresh.iter().map(|&i| &sequences[i]), self.row_width());
+            wanted.clear();
+            for (&i, (key, row)) in fresh.iter().zip(found) {
+                if row.is_none() {
+                    wanted.push(i);
+                    store_keys.push(key);
+                }
+                rows[i] = row;
+            }
+        }
+        self.counters.add(keys.len(), wanted.len(), fresh.len() - wanted.len());
+        self.compute_all(sequences, &wanted, &mut rows)?;
+        let row_of = |i: usize| Some(Row::clone(rows[i].as_ref()?));
+        self.seen.insert(fresh.iter().filter_map(|&i| Some((keys[i], row_of(i)?))));
+        if let Some(stored) = self.stored.as_ref().filter(|_| !wanted.is_empty()) {
+            let computed = store_keys.into_iter().zip(&wanted);
+            stored.put(computed.filter_map(|(key, &i)| Some((key, row_of(i)?))).collect());
+        }
+        owners.iter().map(|&i| rows[i].clone().ok_or(ClassifyError::NotFinite)).collect()
+    }
+
+    /// Fills in the logits of the sequences that `wanted` names, in batches under the budget.
+    fn compute_all(
+        &self,
+        sequences: &[Encoded],
+        wanted: &[usize],
+        rows: &mut [Option<Row>],
+    ) -> Result<(), ClassifyError> {
         let mut at = 0;
         while at < wanted.len() {
             let mut tokens = sequences[wanted[at]].ids.len();
@@ -122,10 +153,12 @@ impl Classifier {
             }
             at = end;
         }
-        let computed =
-            wanted.iter().filter_map(|&i| Some((keys[i], Row::clone(rows[i].as_ref()?))));
-        self.seen.insert(computed);
-        owners.iter().map(|&i| rows[i].clone().ok_or(ClassifyError::NotFinite)).collect()
+        Ok(())
+    }
+
+    /// Number of logits of a sequence.
+    fn row_width(&self) -> usize {
+        self.labels.len() * if self.labels.has_stance() { 2 } else { 1 }
     }
 
     /// Logits of the sequences of one batch.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::cache::CacheArgs;
 use super::exit::Exit;
 use crate::batch::Shard;
 use crate::classify::{EngineKind, Options};
@@ -223,6 +224,9 @@ pub struct ClassifyArgs {
     /// How to run it.
     #[command(flatten, next_help_heading = "Model")]
     pub engine: EngineArgs,
+    /// What to keep of it.
+    #[command(flatten, next_help_heading = "Model")]
+    pub cache: CacheArgs,
 
     /// Output only findings of these categories; `fineprint labels` lists them.
     #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Findings")]

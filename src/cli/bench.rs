@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::args::{EngineArgs, ModelArgs, PlainFormat};
+use super::cache::CacheArgs;
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::batch::{self, Discovery, Source, Walk, WalkOptions};
@@ -16,7 +17,7 @@ use crate::bench::{
     Comparison, Latency, Machine, Memory, Sentences, Throughput, compare, latency, milliseconds,
     throughput,
 };
-use crate::classify::{Classifier, EngineKind, Options};
+use crate::classify::{Classifier, EngineKind, Options, Work};
 use crate::encode::Input;
 
 /// Version of the JSON that this verb prints.
@@ -49,6 +50,9 @@ pub struct BenchArgs {
     /// Compute each distinct sentence once, as `fineprint classify` does.
     #[arg(long)]
     reuse: bool,
+    /// What to keep on disk.
+    #[command(flatten)]
+    cache: CacheArgs,
     /// Also compare hidden states and decisions with another engine: int8, f32 or candle.
     #[arg(long, value_name = "ENGINE")]
     compare: Option<EngineKind>,
@@ -84,6 +88,8 @@ struct BenchRecord {
     memory_loaded: Memory,
     /// After classifying the corpus.
     memory: Memory,
+    /// Sequences that were computed, and those that were not.
+    work: Work,
     comparison: Option<Comparison>,
 }
 
@@ -94,6 +100,7 @@ pub(super) fn run(args: &BenchArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let remember = if args.reuse { options.remember } else { 0 };
     let options = Options { remember, ..options };
     let classifier = Classifier::load(&args.model.model, &options)?;
+    let (classifier, cache) = args.cache.attach(classifier, printer)?;
     classifier.scores(&[Input::from("We may share your data with our partners.")])?;
     let start_up_ms = milliseconds(start);
     let memory_loaded = Memory::now();
@@ -137,8 +144,10 @@ pub(super) fn run(args: &BenchArgs, printer: &Printer) -> anyhow::Result<Exit> {
         latency,
         memory_loaded,
         memory,
+        work: classifier.work(),
         comparison,
     };
+    cache.finish(&classifier, printer);
     let mut out = printer.stdout();
     match args.format {
         PlainFormat::Json => {

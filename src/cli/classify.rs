@@ -42,6 +42,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
         ms = started.elapsed().as_secs_f64() * 1e3,
         "model loaded"
     );
+    let (classifier, cache) = args.cache.attach(classifier, printer)?;
     let plan = Plan::resolve(args, classifier.labels())?;
     let described = describe(args, &plan, &classifier);
     let place = args.output.as_deref();
@@ -87,6 +88,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
     if let Some(output) = output {
         output.commit().with_context(|| cannot_write(place))?;
     }
+    cache.finish(&classifier, printer);
     Ok(outcome.exit())
 }
 

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use super::args::{EngineArgs, InputFormat, ModelArgs, probability};
+use super::cache::CacheArgs;
 use super::classify::indices;
 use super::exit::Exit;
 use super::output::{Output, cannot_write, shown_findings};
@@ -54,6 +55,9 @@ pub struct DiffArgs {
     /// How to run it.
     #[command(flatten, next_help_heading = "Model")]
     pub engine: EngineArgs,
+    /// What was computed before.
+    #[command(flatten, next_help_heading = "Model")]
+    pub cache: CacheArgs,
 
     /// Output only changes of these categories; `fineprint labels` lists them.
     #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Changes")]
@@ -138,6 +142,7 @@ pub(super) fn run(args: &DiffArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let expected = read_expected(args, printer)?;
     let mut output = Output::open(args.output.as_deref(), printer)?;
     let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
+    let (classifier, cache) = args.cache.attach(classifier, printer)?;
     let labels = classifier.labels();
     let shown = indices("--category", &args.category, labels)?;
     let fail_on: Vec<FailOn> = args
@@ -170,6 +175,7 @@ pub(super) fn run(args: &DiffArgs, printer: &Printer) -> anyhow::Result<Exit> {
     write(&mut output, &record, args, printer)
         .and_then(|()| output.commit())
         .with_context(|| cannot_write(args.output.as_deref()))?;
+    cache.finish(&classifier, printer);
     Ok(if is_met { Exit::FailOn } else { Exit::Done })
 }
 

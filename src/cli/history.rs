@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::args::{EngineArgs, ModelArgs, probability};
+use super::cache::CacheArgs;
 use super::classify::indices;
 use super::diff::{ChangeFormat, style, tool};
 use super::exit::Exit;
@@ -59,6 +60,9 @@ pub struct HistoryArgs {
     /// How to run it.
     #[command(flatten, next_help_heading = "Model")]
     pub engine: EngineArgs,
+    /// What was computed before.
+    #[command(flatten, next_help_heading = "Model")]
+    pub cache: CacheArgs,
 
     /// Output only changes of these categories; `fineprint labels` lists them.
     #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Changes")]
@@ -90,6 +94,7 @@ pub(super) fn run(args: &HistoryArgs, printer: &Printer) -> anyhow::Result<Exit>
     let head = repository.resolve(&args.revision)?;
     let mut output = Output::open(args.output.as_deref(), printer)?;
     let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
+    let (classifier, cache) = args.cache.attach(classifier, printer)?;
     let labels = classifier.labels();
     let shown = indices("--category", &args.category, labels)?;
     let found = tracks(&repository, head, &Selection::new(&args.paths))?;
@@ -126,6 +131,7 @@ pub(super) fn run(args: &HistoryArgs, printer: &Printer) -> anyhow::Result<Exit>
     write(&mut output, &record, args, printer)
         .and_then(|()| output.commit())
         .with_context(|| cannot_write(args.output.as_deref()))?;
+    cache.finish(&classifier, printer);
     Ok(Exit::Done)
 }
 

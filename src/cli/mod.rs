@@ -7,6 +7,7 @@
 pub mod args;
 pub mod average;
 pub mod bench;
+pub mod cache;
 pub mod calibrate;
 mod classify;
 pub mod completions;

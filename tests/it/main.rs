@@ -10,6 +10,7 @@
     reason = "a test's helpers fail by panicking, print figures, and hold long tables of cases"
 )]
 
+mod cache;
 mod classify;
 mod cli;
 mod corpus;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest up; a room uses only rooms of a lower rank.
-const RANKS: [(&str, u32); 18] = [
+const RANKS: [(&str, u32); 19] = [
     ("limits", 0),
     ("label", 0),
     ("calendar", 0),
@@ -14,6 +14,7 @@ const RANKS: [(&str, u32); 18] = [
     ("model", 4),
     ("classify", 5),
     ("report", 6),
+    ("cache", 6),
     ("eval", 6),
     ("batch", 7),
     ("compare", 7),

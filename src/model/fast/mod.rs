@@ -22,6 +22,7 @@ mod linear;
 mod load;
 mod norm;
 mod pairs;
+pub mod probe;
 #[cfg(test)]
 mod tests;
 mod vector;

@@ -10,6 +10,7 @@ use std::arch::x86_64::{
     __m512, __m512i, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_mul_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
 };
+use std::hint::black_box;
 use std::ops::Range;
 
 use pulp::Simd;
@@ -47,6 +48,12 @@ impl Vnni {
         // exists only where `detect` found all of them.
         unsafe { product(self.0, a, b, quads, finish, out) }
     }
+
+    /// Multiplies and adds bytes in registers; returns how often it did either.
+    pub(super) fn peak(self, rounds: u32) -> u64 {
+        // SAFETY: as for `product`.
+        unsafe { peak(rounds) }
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vnni")]
@@ -74,6 +81,20 @@ fn product(
             }
         }
     }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vnni")]
+fn peak(rounds: u32) -> u64 {
+    const SUMS: usize = 12;
+    let (a, b) = (_mm512_set1_epi32(black_box(0x0102_0304)), _mm512_set1_epi32(black_box(1)));
+    let mut sums = [_mm512_setzero_si512(); SUMS];
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = _mm512_dpbusd_epi32(*sum, a, b);
+        }
+    }
+    black_box(sums);
+    2 * (SUMS * 64) as u64 * u64::from(rounds)
 }
 
 /// [`WIDE`] outputs.
