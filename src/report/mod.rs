@@ -7,6 +7,7 @@
 
 mod csv;
 mod json;
+mod labels;
 pub mod record;
 mod recorder;
 pub mod terminal;
@@ -16,7 +17,8 @@ use std::io;
 
 pub use csv::Csv;
 pub use json::{Json, JsonLines};
-pub use recorder::{Explain, Filter, Recorder};
+pub use labels::LabelsRecord;
+pub use recorder::{Explain, Filter, Part, Recorder};
 pub use text::{Text, TextOptions};
 
 use record::{DocumentRecord, Run, SentenceRecord, Status};
