@@ -17,4 +17,6 @@ pub mod limits;
 pub mod model;
 pub mod report;
 pub mod segment;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod train;

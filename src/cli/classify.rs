@@ -14,7 +14,7 @@ use crate::batch::{self, AtomicFile, Discovery, Processed, Source, Walk, WalkOpt
 use crate::classify::Classifier;
 use crate::document::{Format, ParseOptions};
 use crate::label::{LabelSet, Stance};
-use crate::report::record::{Run, RunOptions, SCHEMA, Status};
+use crate::report::record::{Run, RunOptions, Status};
 use crate::report::terminal::{Palette, width};
 use crate::report::{
     Csv, DocumentReport, Explain, Filter, Json, JsonLines, Recorder, Report, Text, TextOptions,
@@ -40,7 +40,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
             probabilities: args.probabilities,
         };
         let place = args.output.as_deref();
-        report.begin(&describe(args, &classifier)).with_context(|| cannot_write(place))?;
+        report.begin(&Run::new(&classifier, options(args))).with_context(|| cannot_write(place))?;
         let mut session = Session {
             recorder,
             report: report.as_mut(),
@@ -181,30 +181,18 @@ fn indices(option: &str, names: &[String], labels: &LabelSet) -> anyhow::Result<
     names.iter().map(one).collect()
 }
 
-/// The run's own record.
-fn describe(args: &ClassifyArgs, classifier: &Classifier) -> Run {
-    let labels = classifier.labels();
-    Run {
-        schema: SCHEMA.to_owned(),
-        tool: "fineprint".to_owned(),
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        model: classifier.origin().to_owned(),
-        model_digest: classifier.digest().to_owned(),
-        engine: classifier.engine_kind().to_string(),
-        language: classifier.settings().language.clone(),
-        categories: labels.names().map(str::to_owned).collect(),
-        has_stance: labels.has_stance(),
-        options: RunOptions {
-            input_format: args.input_format.map(|format| format.format().to_string()),
-            lines: args.lines,
-            any_language: args.any_language,
-            category: args.category.iter().map(|name| name.trim().to_owned()).collect(),
-            stance: args.stance,
-            min_probability: args.min_probability,
-            all_sentences: args.all_sentences,
-            explain: args.explain,
-            probabilities: args.probabilities,
-        },
+/// The options of the run's own record.
+fn options(args: &ClassifyArgs) -> RunOptions {
+    RunOptions {
+        input_format: args.input_format.map(|format| format.format().to_string()),
+        lines: args.lines,
+        any_language: args.any_language,
+        category: args.category.iter().map(|name| name.trim().to_owned()).collect(),
+        stance: args.stance,
+        min_probability: args.min_probability,
+        all_sentences: args.all_sentences,
+        explain: args.explain,
+        probabilities: args.probabilities,
     }
 }
 

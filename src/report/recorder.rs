@@ -8,8 +8,8 @@ use crate::segment::Sentence;
 
 use super::DocumentReport;
 use super::record::{
-    CategoryProbability, DocumentRecord, EvidenceRecord, FindingRecord, Probabilities,
-    SentenceRecord, Status,
+    CategoryProbability, DocumentRecord, EvidenceRecord, FindingRecord, Probabilities, Run,
+    RunOptions, SCHEMA, SentenceRecord, Status,
 };
 
 /// Which findings and sentences are output.
@@ -235,6 +235,25 @@ fn finding_record(
         stance: finding.stance,
         probability: finding.probability,
         evidence,
+    }
+}
+
+impl Run {
+    /// The record of a run of a model with some options.
+    pub fn new(classifier: &Classifier, options: RunOptions) -> Self {
+        let labels = classifier.labels();
+        Self {
+            schema: SCHEMA.to_owned(),
+            tool: "fineprint".to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            model: classifier.origin().to_owned(),
+            model_digest: classifier.digest().to_owned(),
+            engine: classifier.engine_kind().to_string(),
+            language: classifier.settings().language.clone(),
+            categories: labels.names().map(str::to_owned).collect(),
+            has_stance: labels.has_stance(),
+            options,
+        }
     }
 }
 
