@@ -82,6 +82,9 @@ pub enum Command {
     Bench(Box<super::bench::BenchArgs>),
     /// Fit a model's probabilities and thresholds on labelled sentences.
     Calibrate(super::calibrate::CalibrateArgs),
+    /// Answer other programs over HTTP.
+    #[cfg(feature = "serve")]
+    Serve(Box<super::serve::ServeArgs>),
     /// Write a model as a plain Hugging Face folder.
     Export(ExportArgs),
     /// Print the licences of code, weights and data.

@@ -17,6 +17,8 @@ mod labels;
 mod licenses;
 pub mod pretrain;
 pub mod printer;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod train;
 pub mod training;
 
@@ -70,6 +72,8 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Labels(args) => labels::run(args, printer),
         Command::Classify(args) => classify::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),
         Command::Pretrain(args) => pretrain::run(args, printer),

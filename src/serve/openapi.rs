@@ -3,7 +3,7 @@
 mod page;
 
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::Response;
 use utoipa::openapi::schema::{Object, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -77,13 +77,6 @@ pub(super) fn document() -> OpenApi {
     api
 }
 
-/// The operations of a path by method.
-fn operations(item: &PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
-    [("get", &item.get), ("post", &item.post)]
-        .into_iter()
-        .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
-}
-
 /// Adds what every operation may answer.
 fn complete(operation: &mut Operation, method: &Method, path: &str) {
     let schema = match Dialect::of(method, path) {
@@ -136,7 +129,16 @@ fn complete(operation: &mut Operation, method: &Method, path: &str) {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::openapi::PathItem;
+
     use super::*;
+
+    /// The operations of a path by method.
+    fn operations(item: &PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
+        [("get", &item.get), ("post", &item.post)]
+            .into_iter()
+            .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+    }
 
     #[test]
     fn it_is_openapi_3_1_and_every_reference_is_there() {

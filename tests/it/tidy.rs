@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest up; a room uses only rooms of a lower rank.
-const RANKS: [(&str, u32); 14] = [
+const RANKS: [(&str, u32); 16] = [
     ("limits", 0),
     ("label", 0),
     ("document", 1),
@@ -17,6 +17,8 @@ const RANKS: [(&str, u32); 14] = [
     ("train", 7),
     ("corpus", 7),
     ("bench", 8),
+    ("serve", 8),
+    ("client", 8),
     ("cli", 9),
 ];
 

@@ -6,8 +6,6 @@ mod query;
 mod read;
 mod stream;
 
-use std::borrow::Cow;
-
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -20,7 +18,7 @@ use super::super::state::{Session, Shared};
 use super::output::{Output, count};
 use crate::classify::Scores;
 use crate::encode::Input;
-use crate::report::record::{DocumentRecord, Record, Run, SentenceRecord};
+use crate::report::record::{DocumentRecord, Run, SentenceRecord};
 use crate::report::{DocumentReport, Json, Part, Recorder, Report};
 use query::DocumentsQuery;
 use read::{Read, Text};
@@ -167,13 +165,11 @@ fn part_records(
     Ok(records)
 }
 
-/// A record as a line.
-fn line(record: &Record<'_>) -> Result<Vec<u8>, ApiError> {
-    let mut line = serde_json::to_vec(record).map_err(|_| ApiError::internal())?;
-    line.push(b'\n');
-    Ok(line)
-}
-
-fn document_line(record: &DocumentRecord) -> Result<Vec<u8>, ApiError> {
-    line(&Record::Document(Cow::Borrowed(record)))
+impl Line {
+    /// The line, with its end.
+    fn bytes(&self) -> Result<Vec<u8>, ApiError> {
+        let mut line = serde_json::to_vec(self).map_err(|_| ApiError::internal())?;
+        line.push(b'\n');
+        Ok(line)
+    }
 }

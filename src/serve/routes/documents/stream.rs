@@ -1,6 +1,5 @@
 //! Records sent while sentences are classified.
 
-use std::borrow::Cow;
 use std::io;
 
 use axum::body::Body;
@@ -14,9 +13,9 @@ use super::super::super::queue::Ticket;
 use super::super::super::state::{Session, failed, fault};
 use super::super::output::Output;
 use super::read::{Read, Text};
-use super::{Line, document_line, line, ndjson, part_records, report};
+use super::{Line, ndjson, part_records, report};
 use crate::classify::{Row, Scores};
-use crate::report::record::{Record, Run};
+use crate::report::record::Run;
 use crate::report::{Part, Recorder};
 
 /// Chunks that wait for the client to read them.
@@ -33,10 +32,9 @@ pub(super) fn answer(
     let (sender, body) = Channel::<Bytes, io::Error>::new(CHUNKS);
     let mut stream = Stream { session, output, sender, rows: Rows::new(ticket, &documents) };
     let writing = async move {
-        if let Err(Stop::Failed(error)) = stream.write(&run, documents).await {
+        if let Err(Stop::Failed(error)) = stream.write(run, documents).await {
             let body = ErrorBody { code: error.code.to_owned(), message: error.message };
-            let mut line = serde_json::to_vec(&Line::Error(body)).unwrap_or_default();
-            line.push(b'\n');
+            let line = Line::Error(body).bytes().unwrap_or_default();
             let _ = stream.sender.send_data(line.into()).await;
             // Without its end a client knows that the answer is not complete.
             stream.sender.abort(io::ErrorKind::UnexpectedEof.into());
@@ -71,15 +69,14 @@ impl Stream {
         self.sender.send_data(lines.into()).await.map_err(|_| Stop::Left)
     }
 
-    async fn write(&mut self, run: &Run, documents: Vec<Read>) -> Result<(), Stop> {
-        self.send(line(&Record::Run(Cow::Borrowed(run)))?).await?;
+    async fn write(&mut self, run: Run, documents: Vec<Read>) -> Result<(), Stop> {
+        self.send(Line::Run(run).bytes()?).await?;
         for read in documents {
             if matches!(read.text, Text::Read { .. }) {
                 self.sentences(read).await?;
             } else {
                 let report = report(&self.session, &read, &[], &self.output)?;
-                let line = document_line(&report.document)?;
-                self.send(line.repeat(2)).await?;
+                self.send(Line::Document(report.document).bytes()?.repeat(2)).await?;
             }
         }
         Ok(())
@@ -91,7 +88,7 @@ impl Stream {
             return Ok(());
         };
         let mut record = Recorder::announced(&name, &document, sentences.len());
-        self.send(document_line(&record)?).await?;
+        self.send(Line::Document(record.clone()).bytes()?).await?;
         // Behind a lock of reference counts, for chunks may be recorded on another thread.
         let shared = std::sync::Arc::new((name, document, sentences));
         let mut first = 0;
@@ -106,8 +103,8 @@ impl Stream {
                 let records = part_records(session, &part, &output)?;
                 let findings: usize = records.iter().map(|r| r.findings.len()).sum();
                 let mut lines = Vec::new();
-                for record in &records {
-                    lines.extend(line(&Record::Sentence(Cow::Borrowed(record)))?);
+                for record in records {
+                    lines.extend(Line::Sentence(record).bytes()?);
                 }
                 Ok((lines, findings))
             };
@@ -122,7 +119,7 @@ impl Stream {
             }
             first = end;
         }
-        self.send(document_line(&record)?).await
+        self.send(Line::Document(record).bytes()?).await
     }
 }
 
