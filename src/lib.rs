@@ -8,6 +8,8 @@ pub mod batch;
 pub mod bench;
 pub mod classify;
 pub mod cli;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod corpus;
 pub mod document;
 pub mod encode;

@@ -171,6 +171,12 @@ pub struct ClassifyArgs {
     /// How to run it.
     #[command(flatten, next_help_heading = "Model")]
     pub engine: EngineArgs,
+    /// Send the documents to `fineprint serve` at URL, and let its model classify them.
+    ///
+    /// FINEPRINT_API_KEY is the key to show it, where it asks for one.
+    #[cfg(feature = "client")]
+    #[arg(long, value_name = "URL", help_heading = "Model", conflicts_with = "threads")]
+    pub server: Option<String>,
 
     /// Output only findings of these categories; `fineprint labels` lists them.
     #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Findings")]

@@ -1,5 +1,8 @@
 //! `fineprint classify`: documents in, findings out.
 
+#[cfg(feature = "client")]
+mod server;
+
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -20,6 +23,9 @@ use crate::report::{
     Csv, DocumentReport, Explain, Filter, Json, JsonLines, Recorder, Report, Text, TextOptions,
 };
 
+#[cfg(feature = "client")]
+use server::Server;
+
 /// Findings of a category that the text report shows of a document unless told `--all`.
 const SHOWN_FINDINGS: usize = 5;
 
@@ -27,22 +33,16 @@ const SHOWN_FINDINGS: usize = 5;
 pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let inputs = Inputs::resolve(args, printer)?;
     let mut output = Output::open(args.output.as_deref(), printer)?;
-    let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
-    let plan = Plan::resolve(args, classifier.labels())?;
+    let backend = Backend::open(args)?;
+    let labels = backend.labels();
+    let plan = Plan::resolve(args, labels)?;
 
     let mut outcome = Outcome::default();
     {
-        let mut report = plan.report(args, &mut output, classifier.labels(), printer);
-        let recorder = Recorder {
-            classifier: &classifier,
-            filter: plan.filter.clone(),
-            explain: plan.explain,
-            probabilities: args.probabilities,
-        };
+        let mut report = plan.report(args, &mut output, labels, printer);
         let place = args.output.as_deref();
-        report.begin(&Run::new(&classifier, options(args))).with_context(|| cannot_write(place))?;
+        report.begin(&backend.run(options(args))).with_context(|| cannot_write(place))?;
         let mut session = Session {
-            recorder,
             report: report.as_mut(),
             printer,
             place,
@@ -51,7 +51,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
             fail_on: &plan.fail_on,
             findings: 0,
         };
-        session.run(args, &inputs)?;
+        session.run(args, &inputs, &backend, &plan)?;
         let findings = session.findings;
         printer.end_progress();
         report.end().with_context(|| cannot_write(place))?;
@@ -181,6 +181,42 @@ fn indices(option: &str, names: &[String], labels: &LabelSet) -> anyhow::Result<
     names.iter().map(one).collect()
 }
 
+/// What classifies.
+enum Backend {
+    /// A model on this machine.
+    Here(Box<Classifier>),
+    /// A server.
+    #[cfg(feature = "client")]
+    Server(Server),
+}
+
+impl Backend {
+    fn open(args: &ClassifyArgs) -> anyhow::Result<Self> {
+        #[cfg(feature = "client")]
+        if let Some(url) = &args.server {
+            return Server::open(url).map(Self::Server);
+        }
+        let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
+        Ok(Self::Here(Box::new(classifier)))
+    }
+
+    fn labels(&self) -> &LabelSet {
+        match self {
+            Self::Here(classifier) => classifier.labels(),
+            #[cfg(feature = "client")]
+            Self::Server(server) => server.labels(),
+        }
+    }
+
+    fn run(&self, options: RunOptions) -> Run {
+        match self {
+            Self::Here(classifier) => Run::new(classifier, options),
+            #[cfg(feature = "client")]
+            Self::Server(server) => server.run(options),
+        }
+    }
+}
+
 /// The options of the run's own record.
 fn options(args: &ClassifyArgs) -> RunOptions {
     RunOptions {
@@ -208,7 +244,6 @@ impl InputFormat {
 
 /// One classification under way.
 struct Session<'a> {
-    recorder: Recorder<'a>,
     report: &'a mut dyn Report,
     printer: &'a Printer,
     place: Option<&'a Path>,
@@ -219,8 +254,49 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&mut self, args: &ClassifyArgs, inputs: &Inputs) -> anyhow::Result<()> {
-        let classifier = self.recorder.classifier;
+    fn run(
+        &mut self,
+        args: &ClassifyArgs,
+        inputs: &Inputs,
+        backend: &Backend,
+        plan: &Plan,
+    ) -> anyhow::Result<()> {
+        let mut discovery = inputs.discover()?;
+        match backend {
+            Backend::Here(classifier) => self.here(args, &mut discovery, classifier, plan)?,
+            #[cfg(feature = "client")]
+            Backend::Server(server) => {
+                server.documents(args, &mut discovery, plan, &mut |report, bytes| {
+                    self.output(&report, bytes)
+                })?;
+            }
+        }
+        if discovery.passed_over() > 0 {
+            self.printer.note(format_args!(
+                "{} other files in folders were passed over; --glob takes them",
+                discovery.passed_over()
+            ));
+        }
+        if discovery.found() == 0 && !inputs.paths.is_empty() {
+            bail!("no document found in {}", inputs.paths[0].display());
+        }
+        Ok(())
+    }
+
+    /// Classifies on this machine.
+    fn here(
+        &mut self,
+        args: &ClassifyArgs,
+        discovery: &mut Discovery,
+        classifier: &Classifier,
+        plan: &Plan,
+    ) -> anyhow::Result<()> {
+        let recorder = Recorder {
+            classifier,
+            filter: plan.filter.clone(),
+            explain: plan.explain,
+            probabilities: args.probabilities,
+        };
         let language =
             if args.any_language { String::new() } else { classifier.settings().language.clone() };
         let options = batch::Options {
@@ -234,45 +310,38 @@ impl Session<'_> {
             ..batch::Options::default()
         };
         let progress = self.progress.clone();
-        let mut discovery = inputs.discover()?;
         batch::run(
-            discovery.by_ref(),
+            discovery,
             &options,
             &|inputs| classifier.scores(inputs),
-            &mut |processed| self.document(&processed),
+            &mut |processed| self.document(&recorder, &processed),
             &|sentences| progress.sentences(sentences),
-        )?;
-        if discovery.passed_over() > 0 {
-            self.printer.note(format_args!(
-                "{} other files in folders were passed over; --glob takes them",
-                discovery.passed_over()
-            ));
-        }
-        if discovery.found() == 0 && !inputs.paths.is_empty() {
-            bail!("no document found in {}", inputs.paths[0].display());
-        }
-        Ok(())
+        )
     }
 
-    fn document(&mut self, processed: &Processed) -> anyhow::Result<()> {
+    fn document(&mut self, recorder: &Recorder<'_>, processed: &Processed) -> anyhow::Result<()> {
         let name = &processed.name;
         let report = match &processed.result {
             Err(reason) => DocumentReport::failed(name, reason),
             Ok(read) => match &read.scores {
                 None => Recorder::other_language(name, &read.document, read.sentences.len()),
                 Some(scores) => {
-                    self.recorder.classified(name, &read.document, &read.sentences, scores)?
+                    recorder.classified(name, &read.document, &read.sentences, scores)?
                 }
             },
         };
-        self.tell(&report);
+        self.output(&report, processed.bytes)
+    }
+
+    fn output(&mut self, report: &DocumentReport, bytes: u64) -> anyhow::Result<()> {
+        self.tell(report);
         self.outcome.some_failed |= report.document.status == Status::Failed;
         let is_asserted = |category: &usize| report.asserted.get(*category).is_some_and(|n| *n > 0);
         self.outcome.fail_on_met |= self.fail_on.iter().any(is_asserted);
         self.findings += report.document.finding_count;
-        let written = self.printer.suspended(|| self.report.document(&report));
+        let written = self.printer.suspended(|| self.report.document(report));
         written.with_context(|| cannot_write(self.place))?;
-        self.progress.document(processed.bytes);
+        self.progress.document(bytes);
         Ok(())
     }
 
