@@ -20,6 +20,10 @@ mod hub;
 mod licenses;
 mod parity;
 mod segment;
+#[cfg(all(unix, feature = "serve"))]
+mod serve;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_holding_up;
 mod shipped;
 mod support;
 mod tidy;

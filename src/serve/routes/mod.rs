@@ -27,7 +27,7 @@ use super::state::Shared;
 
 /// All routes. From the outside in: ids, log and error bodies; cross-origin rules; panics; keys.
 pub(super) fn router(app: &Shared, origins: &[String]) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/", get(page::index).post(tei::predict_root))
         .route("/docs", get(page::docs))
         .route("/openapi.json", get(page::openapi))
@@ -57,8 +57,9 @@ pub(super) fn router(app: &Shared, origins: &[String]) -> Router {
         // Bodies are read by `body::read`, under limits of their own.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(app.clone(), auth::require))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(cross_origin(origins))
+        .layer(CatchPanicLayer::custom(panicked));
+    let router = if origins.is_empty() { router } else { router.layer(cross_origin(origins)) };
+    router
         .layer(from_fn_with_state(app.clone(), access::observe))
         .with_state(app.clone())
 }
@@ -72,9 +73,6 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 fn cross_origin(origins: &[String]) -> CorsLayer {
     let origins: Vec<HeaderValue> =
         origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
-    if origins.is_empty() {
-        return CorsLayer::new();
-    }
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST])
