@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -132,10 +132,16 @@ pub(super) fn json<T: DeserializeOwned>(held: &Held) -> Result<T, ApiError> {
     parse(&held.bytes)
 }
 
-/// Reads JSON.
+/// Reads a JSON object.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+    let wrong = |error: serde_json::Error| match error.classify() {
         Category::Data => ApiError::unprocessable("invalid_request", error),
         _ => ApiError::bad_request("invalid_json", error),
-    })
+    };
+    // Serde would also take an object's fields in a list.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(wrong)?;
+        return Err(ApiError::unprocessable("invalid_request", "the body is no JSON object"));
+    }
+    serde_json::from_slice(bytes).map_err(wrong)
 }

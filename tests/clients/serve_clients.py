@@ -111,8 +111,9 @@ def check_triton(address, scores):
                                triton.InferRequestedOutput("labels", binary_data=not is_binary)]):
             tensor = triton.InferInput("text", [len(TEXTS)], "BYTES")
             tensor.set_data_from_numpy(texts, binary_data=is_binary)
+            # A copy: the client writes the length of this request's JSON into what it is given.
             result = client.infer(
-                "fineprint", [tensor], outputs=outputs, request_id="r1", headers=headers
+                "fineprint", [tensor], outputs=outputs, request_id="r1", headers=dict(headers)
             )
             assert result.get_response()["id"] == "r1"
             names = [n.decode() if isinstance(n, bytes) else n for n in result.as_numpy("labels")]
@@ -124,7 +125,7 @@ def check_triton(address, scores):
                 for found, (_, findings) in zip(result.as_numpy("findings"), scores):
                     assert json.loads(found) == findings
     try:
-        client.infer("other", [tensor], headers=headers)
+        client.infer("other", [tensor], headers=dict(headers))
         raise AssertionError("an unknown model was served")
     except triton.InferenceServerException as error:
         assert error.status() == "404" and "fineprint" in error.message()

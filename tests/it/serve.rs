@@ -365,7 +365,10 @@ fn what_clients_send_is_in_no_log_at_any_level() {
     assert_eq!(send("POST", "/v1/classify", &json!({"texts": [canary]}).to_string()), 200);
     assert_eq!(send("POST", "/v1/classify", &format!(r#"{{"{canary}": 1}}"#)), 422);
     assert_eq!(send("POST", "/v1/classify", &format!(r#"{{"texts": {canary}}}"#)), 400);
-    assert_eq!(send("POST", "/predict", &json!({"inputs": [canary, canary, canary]}).to_string()), 422);
+    assert_eq!(
+        send("POST", "/predict", &json!({"inputs": [canary, canary, canary]}).to_string()),
+        422
+    );
     assert_eq!(send("GET", &format!("/{canary}?{canary}"), ""), 404);
     assert_eq!(send("GET", &format!("/v2/models/{canary}"), ""), 404);
     assert_eq!(send(canary, "/v1/model", ""), 405);

@@ -1,9 +1,15 @@
 //! `POST /v1/classify`: texts in, findings out.
 
+use std::fmt;
+
 use axum::Json;
 use axum::extract::{Request, State};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::super::body;
 use super::super::error::ApiError;
@@ -13,6 +19,9 @@ use super::output::{Asked, Output, count};
 use crate::encode::Input;
 use crate::label::Stance;
 use crate::report::record::{CategoryProbability, FindingRecord, Probabilities};
+
+/// A text must have something to read.
+const VISIBLE: &str = r"\S";
 
 /// Texts to classify, each as one sentence.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,19 +49,43 @@ pub(in crate::serve) struct ClassifyRequest {
 }
 
 /// One text or several.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "`texts` must be a text, an object with `text`, or a list of such")]
-enum Texts {
-    One(Text),
-    Many(Vec<Text>),
+#[derive(Debug)]
+struct Texts(Vec<Text>);
+
+impl PartialSchema for Texts {
+    fn schema() -> RefOr<Schema> {
+        let text = Ref::from_schema_name(Text::name());
+        let list = ArrayBuilder::new().items(text.clone()).min_items(Some(1));
+        OneOfBuilder::new().item(text).item(list).into()
+    }
+}
+
+impl ToSchema for Texts {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Text::name().into(), Text::schema()));
+        Text::schemas(schemas);
+    }
 }
 
 /// A text, alone or with what stands around it.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[derive(Debug)]
 enum Text {
     Alone(String),
     Placed(Placed),
+}
+
+impl PartialSchema for Text {
+    fn schema() -> RefOr<Schema> {
+        let alone = ObjectBuilder::new().schema_type(Type::String).pattern(Some(VISIBLE));
+        let placed = Ref::from_schema_name(Placed::name());
+        OneOfBuilder::new().item(alone).item(placed).into()
+    }
+}
+
+impl ToSchema for Text {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Placed::name().into(), Placed::schema()));
+    }
 }
 
 /// A text with what stands around it.
@@ -60,7 +93,7 @@ enum Text {
 #[serde(deny_unknown_fields)]
 struct Placed {
     /// The text.
-    #[schema(min_length = 1)]
+    #[schema(pattern = "\\S")]
     text: String,
     /// What introduces the list that it is an item of ("We share data with:").
     #[serde(default)]
@@ -68,6 +101,54 @@ struct Placed {
     /// The nearest heading.
     #[serde(default)]
     heading: String,
+}
+
+/// Reads a text, and where `MANY`, a list of them. By hand, for a derived object could also be
+/// written as a list of its fields, and a list of texts would be taken for one.
+struct TextVisitor<const MANY: bool>;
+
+impl<'de, const MANY: bool> Visitor<'de> for TextVisitor<MANY> {
+    type Value = Vec<Text>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if MANY {
+            "a text, an object with `text`, or a list of such"
+        } else {
+            "a text, or an object with `text`"
+        })
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<Text>, E> {
+        Ok(vec![Text::Alone(text.to_owned())])
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Text>, A::Error> {
+        Ok(vec![Text::Placed(Placed::deserialize(MapAccessDeserializer::new(map))?)])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Text>, A::Error> {
+        if !MANY {
+            return Err(de::Error::invalid_type(de::Unexpected::Seq, &self));
+        }
+        let mut texts = Vec::new();
+        while let Some(text) = list.next_element()? {
+            texts.push(text);
+        }
+        Ok(texts)
+    }
+}
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor::<true>).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let one = deserializer.deserialize_any(TextVisitor::<false>)?;
+        one.into_iter().next().ok_or_else(|| de::Error::custom("no text"))
+    }
 }
 
 /// What the model says of each text.
@@ -99,15 +180,6 @@ impl Text {
         match self {
             Self::Alone(text) => Input::from(text.as_str()),
             Self::Placed(Placed { text, lead_in, heading }) => Input { text, lead_in, heading },
-        }
-    }
-}
-
-impl Texts {
-    fn into_list(self) -> Vec<Text> {
-        match self {
-            Self::One(text) => vec![text],
-            Self::Many(texts) => texts,
         }
     }
 }
@@ -163,7 +235,7 @@ pub(in crate::serve) async fn classify(
         },
         session.classifier()?,
     )?;
-    let texts = asked.texts.into_list();
+    let texts = asked.texts.0;
     check(texts.iter().map(Text::input), &app.limits)?;
     let (texts, windows) = session
         .parsing(bytes, move |session: &Session| {
@@ -192,4 +264,26 @@ pub(in crate::serve) async fn classify(
         model_digest: classifier.digest().to_owned(),
         results,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_texts_is_not_taken_for_the_fields_of_one() {
+        let read = |json: &str| serde_json::from_str::<Texts>(json).map(|texts| texts.0);
+        assert_eq!(read(r#""a""#).unwrap().len(), 1);
+        assert_eq!(read(r#"{"text": "a", "heading": "b"}"#).unwrap().len(), 1);
+        for count in 0..5 {
+            let list = serde_json::to_string(&vec!["a"; count]).unwrap();
+            assert_eq!(read(&list).unwrap().len(), count);
+        }
+        assert_eq!(read(r#"["a", {"text": "b"}]"#).unwrap()[1].input().text, "b");
+        for wrong in [r#"[["a"]]"#, r#"[["a", "b", "c"]]"#, "[1]", r#"{"text": 1}"#, "null"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        let error = read(r#"{"text": "a", "txet": "b"}"#).unwrap_err().to_string();
+        assert!(error.contains("unknown field `txet`"), "{error}");
+    }
 }

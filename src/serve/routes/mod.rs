@@ -59,9 +59,7 @@ pub(super) fn router(app: &Shared, origins: &[String]) -> Router {
         .layer(from_fn_with_state(app.clone(), auth::require))
         .layer(CatchPanicLayer::custom(panicked));
     let router = if origins.is_empty() { router } else { router.layer(cross_origin(origins)) };
-    router
-        .layer(from_fn_with_state(app.clone(), access::observe))
-        .with_state(app.clone())
+    router.layer(from_fn_with_state(app.clone(), access::observe)).with_state(app.clone())
 }
 
 /// A panic of a handler; the hook has logged where.

@@ -21,7 +21,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     log: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
-    pub(crate) sandbox: Sandbox,
+    _sandbox: Sandbox,
 }
 
 /// An answer.
@@ -80,7 +80,7 @@ impl Server {
         };
         let address = find("listening")["address"].as_str().unwrap().parse().unwrap();
         find("ready");
-        Self { child, address, log, reader: Some(reader), sandbox }
+        Self { child, address, log, reader: Some(reader), _sandbox: sandbox }
     }
 
     pub(crate) fn url(&self) -> String {
