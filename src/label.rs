@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Whether a sentence says that a practice happens, or that it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub enum Stance {
     /// The practice happens or may happen; the right, choice or safeguard exists.
     Asserted,
@@ -50,6 +51,7 @@ impl std::str::FromStr for Stance {
 
 /// One category of a label set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct Category {
     /// Stable identifier, as training data and outputs spell it.
     pub id: String,
@@ -89,6 +91,7 @@ impl Category {
 
 /// A heading under which categories are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct Group {
     /// Stable identifier.
     pub id: String,
@@ -98,6 +101,7 @@ pub struct Group {
 
 /// A stance and its IRI in the Data Privacy Vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct StanceEntry {
     /// The stance.
     pub id: Stance,
@@ -210,6 +214,12 @@ impl LabelSet {
     /// The categories in logit order.
     pub fn categories(&self) -> &[Category] {
         &self.categories
+    }
+
+    /// The taxonomy's groups that have a category here, in display order.
+    pub fn groups(&self) -> Vec<&'static Group> {
+        let is_used = |group: &&Group| self.categories.iter().any(|c| c.group == group.id);
+        Taxonomy::builtin().groups.iter().filter(is_used).collect()
     }
 
     /// How many categories there are.

@@ -10,6 +10,8 @@ pub mod cache;
 pub mod calendar;
 pub mod classify;
 pub mod cli;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod compare;
 pub mod corpus;
 pub mod document;
@@ -22,4 +24,6 @@ pub mod limits;
 pub mod model;
 pub mod report;
 pub mod segment;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod train;

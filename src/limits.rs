@@ -119,3 +119,71 @@ pub const CACHE_BYTES: u64 = 256 << 20;
 
 /// Memory for pages of the cache file: 8 MiB. The operating system keeps the others.
 pub const CACHE_PAGES_BYTES: usize = 8 << 20;
+/// Most connections that `fineprint serve` holds open at once: 1,024.
+///
+/// One costs some 20 KiB while it reads a request's head. Slow clients take places until their
+/// time is over, so there are more places than requests are worked on.
+pub const SERVE_CONNECTIONS: usize = 1024;
+
+/// Most headers of a request.
+pub const SERVE_HEADERS: usize = 64;
+
+/// Longest head of a request in bytes: 64 KiB.
+pub const SERVE_HEAD_BYTES: usize = 64 << 10;
+
+/// How long a client may take for a request's head, in milliseconds; also how long a connection
+/// may be idle between requests.
+pub const SERVE_HEAD_MS: u64 = 5_000;
+
+/// How long a client may take for a request's body, in milliseconds, from its first byte to its
+/// last: a trickle of bytes does not extend it.
+pub const SERVE_BODY_MS: u64 = 10_000;
+
+/// How long a client may leave an answer unread, in milliseconds.
+pub const SERVE_UNREAD_MS: u64 = 30_000;
+
+/// Longest body of a request that is no document, in bytes: 2 MiB.
+pub const SERVE_BODY_BYTES: usize = 2 << 20;
+
+/// Bytes of bodies that are held at once over all requests: 256 MiB.
+pub const SERVE_BODIES_BYTES: usize = 256 << 20;
+
+/// Most texts in a request.
+pub const SERVE_TEXTS: usize = 256;
+
+/// Longest single text in bytes: 32 KiB.
+///
+/// It is read as one sentence, in windows; a document belongs to `/v1/documents`.
+pub const SERVE_TEXT_BYTES: usize = 32 << 10;
+
+/// Most documents in a request.
+pub const SERVE_DOCUMENTS: usize = 16;
+
+/// Most tokens of a request: 262,144, about 1 MiB of text.
+pub const SERVE_REQUEST_TOKENS: usize = 1 << 18;
+
+/// Most tokens that wait at once over all requests: 1,048,576.
+///
+/// They take some 16 MiB. How long they may make anybody wait is bounded by [`SERVE_WAIT_MS`].
+pub const SERVE_QUEUE_TOKENS: usize = 1 << 20;
+
+/// Longest wait for its first results that a request is let in with, in milliseconds.
+pub const SERVE_WAIT_MS: u64 = 2_000;
+
+/// Most requests that are worked on at once.
+pub const SERVE_REQUESTS: usize = 512;
+
+/// Time in which a request must be answered, in milliseconds.
+pub const SERVE_DEADLINE_MS: u64 = 60_000;
+
+/// Time that a server which was told to stop gives accepted requests, in milliseconds.
+pub const SERVE_GRACE_MS: u64 = 20_000;
+
+/// How long a worker waits for a batch to fill, in microseconds.
+pub const SERVE_FILL_US: u64 = 200;
+
+/// Most keys in a `--keys` file, and the shortest key in characters.
+pub const SERVE_KEYS: (usize, usize) = (1_000, 16);
+
+/// Longest message of an error in bytes.
+pub const SERVE_MESSAGE_BYTES: usize = 256;

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Classifier, ClassifyError, Finding};
+use super::{Classifier, ClassifyError, Finding, Scores};
 use crate::encode::Input;
 
 /// Longest span of words that is left out at once.
@@ -37,6 +37,18 @@ impl Classifier {
         input: &Input<'_>,
         finding: &Finding,
     ) -> Result<Vec<Span>, ClassifyError> {
+        Self::explain_with(input, finding, &|inputs| self.scores(inputs))
+    }
+
+    /// As [`Classifier::explain`], with scores from elsewhere: as many as inputs, in their order.
+    ///
+    /// # Errors
+    /// Those of `score`.
+    pub fn explain_with<E>(
+        input: &Input<'_>,
+        finding: &Finding,
+        score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, E>,
+    ) -> Result<Vec<Span>, E> {
         let words: Vec<Range<usize>> = input
             .text
             .unicode_word_indices()
@@ -59,7 +71,7 @@ impl Classifier {
             .collect();
         let mut inputs = vec![*input];
         inputs.extend(texts.iter().map(|text| Input { text, ..*input }));
-        let scores = self.scores(&inputs)?;
+        let scores = score(&inputs)?;
         let log_odds: Vec<f32> = scores
             .iter()
             .map(|s| {

@@ -27,6 +27,7 @@ use crate::model::{
     CategorySettings, Engine, Kernel, ModelConfig, ModelFiles, ModelSource, Settings,
 };
 use crate::segment::{Sentence, sentences};
+pub use seen::Row;
 use seen::Seen;
 use store::{Counters, Stored};
 use workers::Workers;

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use rayon::ThreadPoolBuilder;
+
 use super::seen::Row;
 use super::{Classifier, ClassifyError, Scores};
-use crate::encode::{Batch, Encoded, Input};
+use crate::encode::{Batch, Encoded, Input, Windows};
+use crate::model::Logits;
 
 /// About how many bytes of text make a token.
 const BYTES_A_TOKEN: usize = 4;
@@ -42,8 +45,7 @@ impl Classifier {
     /// As [`Classifier::scores`].
     pub fn states(&self, inputs: &[Input<'_>]) -> Result<Vec<States>, ClassifyError> {
         self.workers.map(inputs.len(), |i| {
-            let context = self.settings.context.compose(&inputs[i]);
-            let windows = self.tokenizer.encode(inputs[i].text, &context)?.windows;
+            let windows = self.encode(&inputs[i])?.windows;
             let batch = Batch::pack(&windows);
             let values = self.engine.hidden_states(&batch)?;
             Ok(States { width: values.len() / batch.tokens().max(1), values })
@@ -76,27 +78,59 @@ impl Classifier {
         let mut counts = Vec::with_capacity(inputs.len());
         let mut sequences = Vec::with_capacity(inputs.len());
         for input in inputs {
-            let context = self.settings.context.compose(input);
-            let windows = self.tokenizer.encode(input.text, &context)?.windows;
+            let windows = self.encode(input)?.windows;
             counts.push(windows.len());
             sequences.extend(windows);
         }
         let rows = self.rows(&sequences)?;
-        let mut rows = rows.iter();
+        let mut rest = rows.as_slice();
         counts
             .into_iter()
             .map(|count| {
-                let mut scores = Scores { category: Vec::new(), denied: Vec::new(), windows: 0 };
-                for row in rows.by_ref().take(count) {
-                    self.merge(&mut scores, row)?;
-                }
-                Ok(scores)
+                let (own, after) = rest.split_at_checked(count).ok_or(ClassifyError::NotFinite)?;
+                rest = after;
+                self.merge(own)
             })
             .collect()
     }
 
-    /// Logits of each sequence: remembered, stored, or computed once for all that are alike.
-    fn rows(&self, sequences: &[Encoded]) -> Result<Vec<Row>, ClassifyError> {
+    /// The sequences that the model reads of an input: one, or windows of a long one.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Tokenizer`] when the text cannot be tokenised.
+    pub fn encode(&self, input: &Input<'_>) -> Result<Windows, ClassifyError> {
+        Ok(self.tokenizer.encode(input.text, &self.settings.context.compose(input))?)
+    }
+
+    /// As [`Classifier::encode`], but a text over the model's limit is cut: only its first tokens
+    /// are read, or its last ones with `keep_end`.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Tokenizer`] when the text cannot be tokenised.
+    pub fn encode_cut(&self, input: &Input<'_>, keep_end: bool) -> Result<Encoded, ClassifyError> {
+        let context = self.settings.context.compose(input);
+        Ok(self.tokenizer.encode_cut(input.text, &context, keep_end)?)
+    }
+
+    /// Runs `job` on the calling thread, on which whatever it does in parallel stays too.
+    ///
+    /// For threads that live as long as the program, each of which computes by itself: a pool of
+    /// one thread is made of the calling one and never given back.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Threads`] when the thread belongs to another pool.
+    pub fn on_this_thread<T: Send>(job: impl FnOnce() -> T + Send) -> Result<T, ClassifyError> {
+        let pool = ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
+        let pool = pool.map_err(|e| ClassifyError::Threads(e.to_string()))?;
+        Ok(pool.install(job))
+    }
+
+    /// Logits of each sequence, on the calling thread: remembered, stored, or computed once for all
+    /// that are alike. They do not depend on which sequences are given together.
+    ///
+    /// # Errors
+    /// [`ClassifyError`] when the computation fails or gives values that are not finite.
+    pub fn rows(&self, sequences: &[Encoded]) -> Result<Vec<Row>, ClassifyError> {
         let keys: Vec<_> = sequences.iter().map(|s| self.seen.key(s)).collect();
         let mut rows = self.seen.get(&keys);
         let mut firsts = HashMap::new();
@@ -187,25 +221,49 @@ impl Classifier {
             .collect()
     }
 
-    /// Adds one window's logits to the scores of its input.
-    fn merge(&self, scores: &mut Scores, row: &[f32]) -> Result<(), ClassifyError> {
-        let count = self.labels.len();
-        let (category, denied) = row.split_at_checked(count).ok_or(ClassifyError::NotFinite)?;
-        let is_first = scores.windows == 0;
-        scores.windows += 1;
-        if is_first {
-            scores.category = vec![-1.0; count];
-            scores.denied = vec![0.0; denied.len()];
-        }
+    /// The scores of an input from the logits of its windows.
+    ///
+    /// # Errors
+    /// [`ClassifyError::NotFinite`] when there is no window, or the logits are of another model.
+    pub fn merge(&self, windows: &[Row]) -> Result<Scores, ClassifyError> {
+        let logits = self.decisive(windows)?;
+        let mut scores = Scores {
+            category: Vec::with_capacity(logits.category.len()),
+            denied: Vec::with_capacity(logits.denied.len()),
+            windows: windows.len(),
+        };
         for (c, settings) in self.categories.iter().enumerate() {
-            let about = settings.category_probability(category[c]);
-            if about > scores.category[c] {
-                scores.category[c] = about;
-                if let (Some(slot), Some(logit)) = (scores.denied.get_mut(c), denied.get(c)) {
-                    *slot = settings.denied_probability(*logit);
+            let about = logits.category.get(c).ok_or(ClassifyError::NotFinite)?;
+            scores.category.push(settings.category_probability(*about));
+            if let Some(logit) = logits.denied.get(c) {
+                scores.denied.push(settings.denied_probability(*logit));
+            }
+        }
+        Ok(scores)
+    }
+
+    /// For each category the logits of the window in which it is most probable.
+    ///
+    /// # Errors
+    /// As [`Classifier::merge`].
+    pub fn decisive(&self, windows: &[Row]) -> Result<Logits, ClassifyError> {
+        let count = self.labels.len();
+        let mut windows = windows.iter().map(|row| row.split_at_checked(count));
+        let (category, denied) = windows.next().flatten().ok_or(ClassifyError::NotFinite)?;
+        let mut logits = Logits { category: category.to_vec(), denied: denied.to_vec() };
+        for window in windows {
+            let (category, denied) = window.ok_or(ClassifyError::NotFinite)?;
+            for (c, settings) in self.categories.iter().enumerate() {
+                let about = settings.category_probability(category[c]);
+                // Probabilities are compared, not logits: what decides is what is told.
+                if about > settings.category_probability(logits.category[c]) {
+                    logits.category[c] = category[c];
+                    if let (Some(slot), Some(logit)) = (logits.denied.get_mut(c), denied.get(c)) {
+                        *slot = *logit;
+                    }
                 }
             }
         }
-        Ok(())
+        Ok(logits)
     }
 }

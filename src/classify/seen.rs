@@ -12,7 +12,7 @@ const OVERHEAD: usize = 96;
 /// 128 bits of two hashes under random keys: two inputs of a run that differ do not meet.
 type Key = [u64; 2];
 /// Logits of one sequence: categories, then denials.
-pub(super) type Row = Arc<[f32]>;
+pub type Row = Arc<[f32]>;
 
 /// A map from what the model was fed to what it said; the least recently used half is dropped
 /// when it is full.

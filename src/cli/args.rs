@@ -52,10 +52,10 @@ pub struct GlobalArgs {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     #[arg(help_heading = "Global options")]
     pub verbose: u8,
-    /// The log's format: text, or json with an object a line.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
-    #[arg(value_name = "FORMAT", help_heading = "Global options")]
-    pub log_format: LogFormat,
+    /// The log's format: text, or json with an object a line, which a server's log is by default.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    #[arg(help_heading = "Global options")]
+    pub log_format: Option<LogFormat>,
     /// Show no progress bar.
     #[arg(long, global = true, help_heading = "Global options")]
     pub no_progress: bool,
@@ -72,10 +72,9 @@ pub struct GlobalArgs {
 }
 
 /// The format of the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
-    #[default]
     Text,
     /// One JSON object a line.
     Json,
@@ -122,6 +121,9 @@ pub enum Command {
     Bench(Box<super::bench::BenchArgs>),
     /// Fit a model's probabilities and thresholds on labelled sentences.
     Calibrate(super::calibrate::CalibrateArgs),
+    /// Answer other programs over HTTP.
+    #[cfg(feature = "serve")]
+    Serve(Box<super::serve::ServeArgs>),
     /// Write a model as a plain Hugging Face folder.
     Export(ExportArgs),
     /// Print the licences of code, weights and data.
@@ -227,6 +229,13 @@ pub struct ClassifyArgs {
     /// What to keep of it.
     #[command(flatten, next_help_heading = "Model")]
     pub cache: CacheArgs,
+    /// Send the documents to `fineprint serve` at URL, and let its model classify them.
+    ///
+    /// FINEPRINT_API_KEY is the key to show it, where it asks for one.
+    #[cfg(feature = "client")]
+    #[arg(long, value_name = "URL", help_heading = "Model")]
+    #[arg(conflicts_with_all = ["threads", "cache", "output_dir", "resume", "restart"])]
+    pub server: Option<String>,
 
     /// Output only findings of these categories; `fineprint labels` lists them.
     #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Findings")]

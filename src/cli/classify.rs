@@ -1,5 +1,8 @@
 //! `fineprint classify`: documents in, findings out.
 
+#[cfg(feature = "client")]
+mod server;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -8,6 +11,7 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::args::{ClassifyArgs, InputFormat, OutputFormat};
+use super::cache::Attached;
 use super::exit::{Exit, Outcome};
 use super::kept::{self, Kept};
 use super::output::{Output, cannot_write, shown_findings};
@@ -19,8 +23,11 @@ use crate::classify::Classifier;
 use crate::document::{Format, ParseOptions};
 use crate::encode::Input;
 use crate::label::{LabelSet, Stance};
-use crate::report::record::{Run, RunOptions, SCHEMA, Status};
+use crate::report::record::{Run, RunOptions, Status};
 use crate::report::{DocumentReport, Explain, Filter, Recorder, Report};
+
+#[cfg(feature = "client")]
+use server::Server;
 
 /// Runs the verb.
 pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit> {
@@ -32,28 +39,12 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
         Some(_) => None,
         None => Some(Output::open(args.output.as_deref(), printer)?),
     };
-    let started = Instant::now();
-    let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
-    tracing::info!(
-        model = classifier.origin(),
-        digest = classifier.digest(),
-        engine = %classifier.engine_kind(),
-        threads = classifier.threads(),
-        ms = started.elapsed().as_secs_f64() * 1e3,
-        "model loaded"
-    );
-    let (classifier, cache) = args.cache.attach(classifier, printer)?;
-    let plan = Plan::resolve(args, classifier.labels())?;
-    let described = describe(args, &plan, &classifier);
+    let backend = Backend::open(args, printer)?;
+    let plan = Plan::resolve(args, backend.labels())?;
+    let described = backend.run(options(args, &plan));
     let place = args.output.as_deref();
 
     let mut session = Session {
-        recorder: Recorder {
-            classifier: &classifier,
-            filter: plan.filter.clone(),
-            explain: plan.explain,
-            probabilities: args.probabilities,
-        },
         categories: &described.categories,
         printer,
         place,
@@ -63,24 +54,24 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
         strict: args.strict,
         findings: 0,
     };
+    let mut work = |sink: &mut Sink<'_>| {
+        let result = session.run(args, &inputs, (&backend, &plan), sink);
+        printer.end_progress();
+        result
+    };
     if let Some(place) = kept {
         let mut kept = Kept::open(args, place, &described)?;
-        session.count_done(kept.done());
-        let result = session.run(args, &inputs, &mut Sink::Kept(&mut kept));
-        printer.end_progress();
-        match result {
+        match work(&mut Sink::Kept(&mut kept)) {
             Ok(()) => kept.finish(args, printer)?,
             Err(error) => {
                 kept.checkpoint()?;
                 return Err(error);
             }
         }
-    }
-    if let Some(output) = &mut output {
+    } else if let Some(output) = &mut output {
         let mut report = args.format.writer(output, &described, plan.limit, printer)?;
         report.begin(&described).with_context(|| cannot_write(place))?;
-        session.run(args, &inputs, &mut Sink::Report(report.as_mut()))?;
-        printer.end_progress();
+        work(&mut Sink::Report(report.as_mut()))?;
         report.end().with_context(|| cannot_write(place))?;
     }
     session.outcome.none_found = args.fail_if_none && session.findings == 0;
@@ -88,7 +79,7 @@ pub(super) fn run(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Exit
     if let Some(output) = output {
         output.commit().with_context(|| cannot_write(place))?;
     }
-    cache.finish(&classifier, printer);
+    backend.finish(printer);
     Ok(outcome.exit())
 }
 
@@ -209,30 +200,72 @@ pub(super) fn indices(
     names.iter().map(one).collect()
 }
 
-/// The run's own record.
-fn describe(args: &ClassifyArgs, plan: &Plan, classifier: &Classifier) -> Run {
-    let labels = classifier.labels();
-    Run {
-        schema: SCHEMA.to_owned(),
-        tool: "fineprint".to_owned(),
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        model: classifier.origin().to_owned(),
-        model_digest: classifier.digest().to_owned(),
-        engine: classifier.engine_kind().to_string(),
-        language: classifier.settings().language.clone(),
-        categories: labels.names().map(str::to_owned).collect(),
-        has_stance: labels.has_stance(),
-        options: RunOptions {
-            input_format: args.input_format.map(InputFormat::name),
-            lines: args.lines,
-            any_language: args.any_language,
-            category: args.category.iter().map(|name| name.trim().to_owned()).collect(),
-            stance: args.stance,
-            min_probability: args.min_probability,
-            all_sentences: plan.filter.all_sentences,
-            explain: args.explain,
-            probabilities: args.probabilities,
-        },
+/// What classifies.
+enum Backend {
+    /// A model on this machine.
+    Here(Box<Classifier>, Attached),
+    /// A server.
+    #[cfg(feature = "client")]
+    Server(Server),
+}
+
+impl Backend {
+    fn open(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Self> {
+        #[cfg(feature = "client")]
+        if let Some(url) = &args.server {
+            return Server::open(url).map(Self::Server);
+        }
+        let started = Instant::now();
+        let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
+        tracing::info!(
+            model = classifier.origin(),
+            digest = classifier.digest(),
+            engine = %classifier.engine_kind(),
+            threads = classifier.threads(),
+            ms = started.elapsed().as_secs_f64() * 1e3,
+            "model loaded"
+        );
+        let (classifier, cache) = args.cache.attach(classifier, printer)?;
+        Ok(Self::Here(Box::new(classifier), cache))
+    }
+
+    fn labels(&self) -> &LabelSet {
+        match self {
+            Self::Here(classifier, _) => classifier.labels(),
+            #[cfg(feature = "client")]
+            Self::Server(server) => server.labels(),
+        }
+    }
+
+    fn run(&self, options: RunOptions) -> Run {
+        match self {
+            Self::Here(classifier, _) => Run::new(classifier, options),
+            #[cfg(feature = "client")]
+            Self::Server(server) => server.run(options),
+        }
+    }
+
+    fn finish(self, printer: &Printer) {
+        match self {
+            Self::Here(classifier, cache) => cache.finish(&classifier, printer),
+            #[cfg(feature = "client")]
+            Self::Server(_) => {}
+        }
+    }
+}
+
+/// The options of the run's own record.
+fn options(args: &ClassifyArgs, plan: &Plan) -> RunOptions {
+    RunOptions {
+        input_format: args.input_format.map(InputFormat::name),
+        lines: args.lines,
+        any_language: args.any_language,
+        category: args.category.iter().map(|name| name.trim().to_owned()).collect(),
+        stance: args.stance,
+        min_probability: args.min_probability,
+        all_sentences: plan.filter.all_sentences,
+        explain: args.explain,
+        probabilities: args.probabilities,
     }
 }
 
@@ -265,9 +298,26 @@ impl InputFormat {
     }
 }
 
+/// How documents are read.
+fn reading(args: &ClassifyArgs) -> batch::Options {
+    batch::Options {
+        parse: ParseOptions {
+            format: args.input_format.and_then(InputFormat::document),
+            name: None,
+            lines: args.lines,
+        },
+        pdf_reader: std::env::current_exe().ok(),
+        tables: TableOptions {
+            format: args.input_format.and_then(InputFormat::table),
+            text_column: args.text_column.clone(),
+        },
+        threads: args.engine.threads,
+        ..batch::Options::default()
+    }
+}
+
 /// One classification under way.
 struct Session<'a> {
-    recorder: Recorder<'a>,
     categories: &'a [String],
     printer: &'a Printer,
     place: Option<&'a Path>,
@@ -283,41 +333,26 @@ impl Session<'_> {
         &mut self,
         args: &ClassifyArgs,
         inputs: &Inputs,
+        (backend, plan): (&Backend, &Plan),
         sink: &mut Sink<'_>,
     ) -> anyhow::Result<()> {
-        let classifier = self.recorder.classifier;
-        let language =
-            if args.any_language { String::new() } else { classifier.settings().language.clone() };
-        let options = batch::Options {
-            parse: ParseOptions {
-                format: args.input_format.and_then(InputFormat::document),
-                name: None,
-                lines: args.lines,
-            },
-            pdf_reader: std::env::current_exe().ok(),
-            tables: TableOptions {
-                format: args.input_format.and_then(InputFormat::table),
-                text_column: args.text_column.clone(),
-            },
-            language,
-            threads: args.engine.threads,
-            ..batch::Options::default()
-        };
-        let progress = self.progress.clone();
         let mut discovery = inputs.discover()?;
-        let score = |inputs: &[Input<'_>]| classifier.scores(inputs);
-        let tick = |sentences| progress.sentences(sentences);
-        let found = Expand::new(discovery.by_ref(), &options);
-        if let Sink::Kept(kept) = sink {
-            let remaining = kept.remaining(found);
-            let mut each = |processed| self.document(&processed, sink);
-            batch::run(remaining, &options, &score, &mut each, &tick)?;
-        } else {
-            let mut each = |processed| self.document(&processed, sink);
-            batch::run(found, &options, &score, &mut each, &tick)?;
-        }
-        if let Sink::Kept(kept) = sink {
-            kept.check_inputs()?;
+        match backend {
+            Backend::Here(classifier, _) => {
+                let recorder = Recorder {
+                    classifier,
+                    filter: plan.filter.clone(),
+                    explain: plan.explain,
+                    probabilities: args.probabilities,
+                };
+                self.here(args, &mut discovery, &recorder, sink)?;
+            }
+            #[cfg(feature = "client")]
+            Backend::Server(server) => {
+                server.documents(args, &mut discovery, plan, &mut |report, bytes| {
+                    self.output(&report, bytes, None, sink)
+                })?;
+            }
         }
         if discovery.passed_over() > 0 {
             self.printer.note(format_args!(
@@ -331,19 +366,66 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn document(&mut self, processed: &Processed, sink: &mut Sink<'_>) -> anyhow::Result<()> {
+    /// Classifies on this machine.
+    fn here(
+        &mut self,
+        args: &ClassifyArgs,
+        discovery: &mut Discovery,
+        recorder: &Recorder<'_>,
+        sink: &mut Sink<'_>,
+    ) -> anyhow::Result<()> {
+        let classifier = recorder.classifier;
+        let language =
+            if args.any_language { String::new() } else { classifier.settings().language.clone() };
+        let options = batch::Options { language, ..reading(args) };
+        let progress = self.progress.clone();
+        let score = |inputs: &[Input<'_>]| classifier.scores(inputs);
+        let tick = |sentences| progress.sentences(sentences);
+        let found = Expand::new(discovery, &options);
+        if let Sink::Kept(kept) = sink {
+            self.count_done(kept.done());
+            let remaining = kept.remaining(found);
+            let mut each = |processed| self.document(recorder, &processed, sink);
+            batch::run(remaining, &options, &score, &mut each, &tick)?;
+        } else {
+            let mut each = |processed| self.document(recorder, &processed, sink);
+            batch::run(found, &options, &score, &mut each, &tick)?;
+        }
+        match sink {
+            Sink::Kept(kept) => kept.check_inputs(),
+            Sink::Report(_) => Ok(()),
+        }
+    }
+
+    fn document(
+        &mut self,
+        recorder: &Recorder<'_>,
+        processed: &Processed,
+        sink: &mut Sink<'_>,
+    ) -> anyhow::Result<()> {
         let name = &processed.name;
         let mut report = match &processed.result {
             Err(reason) => DocumentReport::failed(name, reason),
             Ok(read) => match &read.scores {
                 None => Recorder::other_language(name, &read.document, read.sentences.len()),
                 Some(scores) => {
-                    self.recorder.classified(name, &read.document, &read.sentences, scores)?
+                    recorder.classified(name, &read.document, &read.sentences, scores)?
                 }
             },
         };
         report.document.columns.clone_from(&processed.columns);
-        self.tell(&report);
+        self.output(&report, processed.bytes, processed.sha256.as_deref(), sink)
+    }
+
+    /// Writes a document's report; `bytes` and `sha256` are those of the document.
+    fn output(
+        &mut self,
+        report: &DocumentReport,
+        bytes: u64,
+        sha256: Option<&str>,
+        sink: &mut Sink<'_>,
+    ) -> anyhow::Result<()> {
+        self.tell(report);
         if self.strict && report.document.status == Status::Failed {
             // It is not written, so that --resume tries it again once it is mended.
             bail!("stopped at the first document that failed, as --strict asks");
@@ -353,13 +435,13 @@ impl Session<'_> {
         self.outcome.fail_on_met |= self.fail_on.iter().any(is_asserted);
         self.findings += report.document.finding_count;
         self.printer.suspended(|| match sink {
-            Sink::Kept(kept) => kept.document(processed, &report, self.categories),
-            Sink::Report(to) => to.document(&report).with_context(|| cannot_write(self.place)),
+            Sink::Kept(kept) => kept.document(report, bytes, sha256, self.categories),
+            Sink::Report(to) => to.document(report).with_context(|| cannot_write(self.place)),
         })?;
-        self.progress.document(processed.bytes);
+        self.progress.document(bytes);
         tracing::debug!(
-            document = processed.name,
-            bytes = processed.bytes,
+            document = report.document.document,
+            bytes,
             sentences = report.document.sentence_count,
             findings = report.document.finding_count,
             status = ?report.document.status,

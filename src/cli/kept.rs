@@ -9,9 +9,7 @@ use super::args::{ClassifyArgs, OutputFormat};
 use super::output::{self, shown_findings};
 use super::printer::Printer;
 use super::report;
-use crate::batch::{
-    Entry, Existing, Ledger, Manifest, Processed, RECORDS, Remaining, RunFolder, now,
-};
+use crate::batch::{Entry, Existing, Ledger, Manifest, RECORDS, Remaining, RunFolder, now};
 use crate::report::record::{Run, Status};
 use crate::report::{DocumentReport, JsonLines, Report};
 
@@ -64,23 +62,23 @@ impl Kept {
     /// Writes a document's records.
     pub(super) fn document(
         &mut self,
-        processed: &Processed,
         report: &DocumentReport,
+        bytes: u64,
+        sha256: Option<&str>,
         categories: &[String],
     ) -> anyhow::Result<()> {
         let path = self.folder.path().to_owned();
         let written = JsonLines::new(self.folder.records()).document(report);
         written.with_context(|| output::cannot_write(Some(&path)))?;
         let record = &report.document;
-        let sha256 = processed.sha256.clone();
         let named = categories.iter().zip(&report.asserted).filter(|(_, count)| **count > 0);
         let entry = Entry {
-            number: self.ledger.finished(&record.document, sha256.as_deref()),
+            number: self.ledger.finished(&record.document, sha256),
             document: record.document.clone(),
-            sha256,
+            sha256: sha256.map(str::to_owned),
             status: status(record.status).to_owned(),
             reason: record.notice.clone().filter(|_| record.status == Status::Failed),
-            source_bytes: processed.bytes,
+            source_bytes: bytes,
             sentences: record.sentence_count,
             findings: record.finding_count,
             asserted: named.map(|(name, _)| name.clone()).collect(),

@@ -3,33 +3,14 @@
 use std::io::Write;
 
 use anyhow::Context;
-use serde::Serialize;
 
 use super::args::{LabelsArgs, PlainFormat};
 use super::exit::Exit;
 use super::printer::Printer;
-use crate::label::{Category, Group, LabelSet, Stance, StanceEntry, Taxonomy};
+use crate::label::{Category, LabelSet, Stance};
 use crate::model::{ModelConfig, ModelFiles};
+use crate::report::LabelsRecord;
 use crate::report::terminal::{Palette, paint, printable, width, wrap};
-
-/// Version of the JSON that this verb prints.
-const SCHEMA: &str = "fineprint-labels/1";
-
-/// The JSON output.
-#[derive(Serialize)]
-struct LabelsRecord<'a> {
-    schema: &'static str,
-    /// Where the model came from.
-    model: &'a str,
-    /// SHA-256 over the model's files.
-    model_digest: &'a str,
-    /// The stances that the model tells, with their IRIs; empty for a model without stances.
-    stances: &'a [StanceEntry],
-    /// The groups that the categories belong to, in display order.
-    groups: Vec<&'a Group>,
-    /// The categories in logit order.
-    categories: &'a [Category],
-}
 
 /// Runs the verb.
 pub(super) fn run(args: &LabelsArgs, printer: &Printer) -> anyhow::Result<Exit> {
@@ -40,15 +21,7 @@ pub(super) fn run(args: &LabelsArgs, printer: &Printer) -> anyhow::Result<Exit> 
     let mut out = printer.stdout();
     match args.format {
         PlainFormat::Json => {
-            let taxonomy = Taxonomy::builtin();
-            let record = LabelsRecord {
-                schema: SCHEMA,
-                model: &files.origin,
-                model_digest: &files.digest(),
-                stances: if labels.has_stance() { &taxonomy.stances } else { &[] },
-                groups: groups(&labels),
-                categories: labels.categories(),
-            };
+            let record = LabelsRecord::new(&labels, &files.origin, &files.digest());
             serde_json::to_writer_pretty(&mut out, &record).map_err(std::io::Error::from)?;
             writeln!(out)?;
         }
@@ -61,19 +34,13 @@ pub(super) fn run(args: &LabelsArgs, printer: &Printer) -> anyhow::Result<Exit> 
     Ok(Exit::Done)
 }
 
-/// The taxonomy's groups that have a category in the label set.
-fn groups(labels: &LabelSet) -> Vec<&'static Group> {
-    let is_used = |group: &&Group| labels.categories().iter().any(|c| c.group == group.id);
-    Taxonomy::builtin().groups.iter().filter(is_used).collect()
-}
-
 fn text(
     out: &mut impl Write,
     labels: &LabelSet,
     palette: &Palette,
     width: usize,
 ) -> std::io::Result<()> {
-    let groups = groups(labels);
+    let groups = labels.groups();
     for group in &groups {
         writeln!(out, "{}", paint(palette.group, &group.title))?;
         writeln!(out)?;

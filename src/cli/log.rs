@@ -11,11 +11,13 @@ use super::args::{GlobalArgs, LogFormat};
 /// The variable that filters the log, such as `fineprint=debug`; it goes before `--verbose`.
 const FILTER: &str = "FINEPRINT_LOG";
 
-/// Starts the log at what the arguments ask for, or at `default`.
+/// Starts the log at what the arguments ask for; a server's is on from the start.
 ///
 /// # Errors
 /// A message when `FINEPRINT_LOG` holds no filter.
-pub(super) fn start(global: &GlobalArgs, default: &str) -> Result<(), String> {
+pub(super) fn start(global: &GlobalArgs, is_server: bool) -> Result<(), String> {
+    let (default, format) =
+        if is_server { ("info", LogFormat::Json) } else { ("off", LogFormat::Text) };
     let level = match global.verbose {
         0 => default,
         1 => "fineprint=info",
@@ -26,8 +28,8 @@ pub(super) fn start(global: &GlobalArgs, default: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(&filter).map_err(|e| format!("{FILTER}: {e}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     // A second start keeps the first log: the program starts it once.
-    let _ = match global.log_format {
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    let _ = match global.log_format.unwrap_or(format) {
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(true).try_init(),
         LogFormat::Text => log.with_ansi(stderr().is_terminal()).with_target(false).try_init(),
     };
     Ok(())

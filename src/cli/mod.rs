@@ -28,6 +28,8 @@ pub mod pretrain;
 pub mod printer;
 mod read_pdf;
 pub mod report;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod train;
 pub mod training;
 
@@ -87,7 +89,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return Exit::Fatal;
         }
     };
-    if let Err(reason) = log::start(&line.global, "off") {
+    let is_server = match line.command {
+        #[cfg(feature = "serve")]
+        Command::Serve(_) => true,
+        _ => false,
+    };
+    if let Err(reason) = log::start(&line.global, is_server) {
         return refuse(&reason);
     }
     let printer = Printer::new(&line.global);
@@ -115,6 +122,8 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::History(args) => history::run(args, printer),
         Command::Report(args) => report::run(args, printer),
         Command::Licenses(args) => licenses::run(args, printer),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Train(args) => train::run(args, printer),
         Command::Pretrain(args) => pretrain::run(args, printer),

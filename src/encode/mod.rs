@@ -10,4 +10,4 @@ mod tokenizer;
 
 pub use batch::{Batch, plan};
 pub use context::{Context, Input};
-pub use tokenizer::{Encoded, Tokenizer, TokenizerError, Windows};
+pub use tokenizer::{Encoded, Token, Tokenizer, TokenizerError, Windows};

@@ -4,6 +4,8 @@
 //! that the tokenizer itself shows for a pair, so that a long sentence can be cut into windows
 //! that each carry the same context.
 
+use std::ops::Range;
+
 use tokenizers::tokenizer::Tokenizer as HfTokenizer;
 
 /// One sequence of token ids with its segment ids; both have the same length.
@@ -20,6 +22,17 @@ pub struct Encoded {
 pub struct Windows {
     /// At least one sequence, in order.
     pub windows: Vec<Encoded>,
+}
+
+/// A token of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Its id.
+    pub id: u32,
+    /// How the vocabulary writes it.
+    pub piece: String,
+    /// The bytes of the text that it stands for; `None` for a special token.
+    pub range: Option<Range<usize>>,
 }
 
 /// A tokenizer that cannot be used with the model.
@@ -161,9 +174,7 @@ impl Tokenizer {
     /// [`TokenizerError::Text`] when the tokenizer fails.
     pub fn encode(&self, text: &str, context: &str) -> Result<Windows, TokenizerError> {
         let sentence = self.ids(text)?;
-        let mut context = if context.is_empty() { Vec::new() } else { self.ids(context)? };
-        // The end of a lead-in ("... to provide the service, we share data with:") says most.
-        context.drain(..context.len().saturating_sub(self.max_context_tokens));
+        let context = self.context(context)?;
         let room = self.room(&context);
         let stride = (room - room / 4).max(1);
         let mut windows = Vec::new();
@@ -176,6 +187,57 @@ impl Tokenizer {
             }
             start += stride;
         }
+    }
+
+    /// As [`Tokenizer::encode`], but of a sentence over the limit only the first tokens that fit
+    /// are read, or the last ones with `keep_end`.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Text`] when the tokenizer fails.
+    pub fn encode_cut(
+        &self,
+        text: &str,
+        context: &str,
+        keep_end: bool,
+    ) -> Result<Encoded, TokenizerError> {
+        let sentence = self.ids(text)?;
+        let context = self.context(context)?;
+        let room = self.room(&context).min(sentence.len());
+        let start = if keep_end { sentence.len() - room } else { 0 };
+        Ok(self.assemble(&context, &sentence[start..start + room]))
+    }
+
+    /// Tokens of a text with where they stand in it, special tokens around them if asked for.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Text`] when the tokenizer fails.
+    pub fn tokens(&self, text: &str, with_special: bool) -> Result<Vec<Token>, TokenizerError> {
+        let encoding = self
+            .inner
+            .encode(text, with_special)
+            .map_err(|e| TokenizerError::Text(first_line(&e.to_string())))?;
+        let parts = encoding.get_ids().iter().zip(encoding.get_offsets());
+        Ok(parts
+            .zip(encoding.get_tokens().iter().zip(encoding.get_special_tokens_mask()))
+            .map(|((&id, &(start, end)), (piece, &special))| Token {
+                id,
+                piece: piece.clone(),
+                range: (special == 0).then_some(start..end),
+            })
+            .collect())
+    }
+
+    /// Most tokens of a sequence, context and special tokens included.
+    pub fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// Token ids of a context, cut to its limit.
+    fn context(&self, context: &str) -> Result<Vec<u32>, TokenizerError> {
+        let mut context = if context.is_empty() { Vec::new() } else { self.ids(context)? };
+        // The end of a lead-in ("... to provide the service, we share data with:") says most.
+        context.drain(..context.len().saturating_sub(self.max_context_tokens));
+        Ok(context)
     }
 
     /// How many sentence tokens fit beside the context.

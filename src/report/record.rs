@@ -30,6 +30,7 @@ pub enum Record<'a> {
 
 /// What made the records: program, model, and the options that they depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct Run {
     /// Version of the records: [`SCHEMA`].
     pub schema: String,
@@ -57,6 +58,7 @@ pub struct Run {
 /// The options of a run that decide what is in its output.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the options as given, for the record")]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct RunOptions {
     /// The format forced upon all inputs.
     pub input_format: Option<String>,
@@ -82,6 +84,7 @@ pub struct RunOptions {
 /// What became of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub enum Status {
     /// Its sentences were classified.
     Classified,
@@ -93,6 +96,7 @@ pub enum Status {
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct DocumentRecord {
     /// The path as given or found; `<stdin>` for standard input, `PATH#ROW` for a table's row,
     /// `git:PATH@COMMIT:FILE` for a file of a git revision.
@@ -119,6 +123,7 @@ pub struct DocumentRecord {
 
 /// A sentence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct SentenceRecord {
     /// The document, as in its own record.
     pub document: String,
@@ -168,11 +173,13 @@ pub struct SentenceRecord {
     pub findings: Vec<FindingRecord>,
     /// The probabilities of all categories, on demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serve", schema(value_type = Option<std::collections::BTreeMap<String, CategoryProbability>>))]
     pub probabilities: Option<Probabilities>,
 }
 
 /// One thing that a sentence says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct FindingRecord {
     /// The category's name.
     pub category: String,
@@ -188,6 +195,7 @@ pub struct FindingRecord {
 
 /// Words that decided a finding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct EvidenceRecord {
     /// The words.
     pub text: String,
@@ -202,6 +210,7 @@ pub struct EvidenceRecord {
 
 /// The probabilities of one category.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct CategoryProbability {
     /// P(category).
     #[serde(serialize_with = "finite")]

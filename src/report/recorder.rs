@@ -2,13 +2,14 @@
 
 use crate::classify::{Classifier, ClassifyError, Finding, Scores, input_of};
 use crate::document::{BlockKind, Document, Place};
+use crate::encode::Input;
 use crate::label::{LabelSet, Stance};
 use crate::segment::Sentence;
 
 use super::DocumentReport;
 use super::record::{
-    CategoryProbability, DocumentRecord, EvidenceRecord, FindingRecord, Probabilities,
-    SentenceRecord, Status, rounded,
+    CategoryProbability, DocumentRecord, EvidenceRecord, FindingRecord, Probabilities, Run,
+    RunOptions, SCHEMA, SentenceRecord, Status, rounded,
 };
 
 /// Which findings and sentences are output.
@@ -40,6 +41,21 @@ pub enum Explain {
     Top(usize),
     /// All that are output.
     Everything,
+}
+
+/// Consecutive sentences of a document with their scores.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// What the document is called.
+    pub name: &'a str,
+    /// The document.
+    pub document: &'a Document,
+    /// The sentences.
+    pub sentences: &'a [Sentence],
+    /// Number of the first of them in the document.
+    pub first: usize,
+    /// Their scores.
+    pub scores: &'a [Scores],
 }
 
 /// Makes records.
@@ -76,10 +92,34 @@ impl Recorder<'_> {
         sentences: &[Sentence],
         scores: &[Scores],
     ) -> Result<DocumentReport, ClassifyError> {
+        let score = |inputs: &[Input<'_>]| self.classifier.scores(inputs);
+        let part = Part { name, document, sentences, first: 0, scores };
+        let (records, asserted) = self.part(&part, &score)?;
+        let mut described = describe(name, document, sentences.len());
+        described.finding_count = records.iter().map(|record| record.findings.len()).sum();
+        Ok(DocumentReport { document: described, sentences: records, asserted })
+    }
+
+    /// The record of a document whose sentences are told apart from it, with no finding counted.
+    pub fn announced(name: &str, document: &Document, sentences: usize) -> DocumentRecord {
+        describe(name, document, sentences)
+    }
+
+    /// The records of consecutive sentences, and how often each category is asserted in them.
+    ///
+    /// `score` gives the scores that deciding words need: as many as inputs, in their order.
+    ///
+    /// # Errors
+    /// Those of `score`.
+    pub fn part<E>(
+        &self,
+        part: &Part<'_>,
+        score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, E>,
+    ) -> Result<(Vec<SentenceRecord>, Vec<usize>), E> {
         let labels = self.classifier.labels();
         let mut asserted = vec![0; labels.len()];
         let mut shown: Vec<(usize, Vec<Finding>)> = Vec::new();
-        for (index, scores) in scores.iter().enumerate().take(sentences.len()) {
+        for (index, (_, scores)) in part.sentences.iter().zip(part.scores).enumerate() {
             let mut findings = self.classifier.findings(scores);
             findings.retain(|f| f.probability >= self.filter.min_probability);
             for finding in findings.iter().filter(|f| f.stance == Stance::Asserted) {
@@ -92,34 +132,50 @@ impl Recorder<'_> {
         }
         let explained = self.explained(&shown);
         let mut records = Vec::with_capacity(shown.len());
-        let mut finding_count = 0;
         for (index, findings) in &shown {
-            let sentence = &sentences[*index];
-            let mut record = locate(name, *index, document, sentence);
-            record.windows = scores[*index].windows.max(1);
+            let (sentence, scores) = (&part.sentences[*index], &part.scores[*index]);
+            let mut record = locate(part.name, part.first + index, part.document, sentence);
+            record.windows = scores.windows.max(1);
             if self.probabilities {
-                record.probabilities = Some(probabilities(labels, &scores[*index]));
+                record.probabilities = Some(probabilities(labels, scores));
             }
             for finding in findings {
                 let evidence = if explained(*index, finding) {
-                    Some(self.evidence(sentence, finding)?)
+                    Some(evidence(&input_of(sentence), finding, score)?)
                 } else {
                     None
                 };
-                record.findings.push(FindingRecord {
-                    category: labels.categories()[finding.category].id.clone(),
-                    stance: finding.stance,
-                    // As records are written, so that saved results give the same reports.
-                    probability: rounded(finding.probability) as f32,
-                    evidence,
-                });
+                record.findings.push(finding_record(labels, finding, evidence));
             }
-            finding_count += record.findings.len();
             records.push(record);
         }
-        let mut described = describe(name, document, sentences.len());
-        described.finding_count = finding_count;
-        Ok(DocumentReport { document: described, sentences: records, asserted })
+        Ok((records, asserted))
+    }
+
+    /// What is output of a text that stands by itself: its findings and, on demand, the
+    /// probabilities of all categories.
+    ///
+    /// # Errors
+    /// Those of `score`, as in [`Recorder::part`].
+    pub fn text<E>(
+        &self,
+        input: &Input<'_>,
+        scores: &Scores,
+        score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, E>,
+    ) -> Result<(Vec<FindingRecord>, Option<Probabilities>), E> {
+        let labels = self.classifier.labels();
+        let mut records = Vec::new();
+        for finding in self.classifier.findings(scores) {
+            if finding.probability < self.filter.min_probability || !self.filter.shows(&finding) {
+                continue;
+            }
+            let evidence = match self.explain {
+                Explain::Nothing => None,
+                _ => Some(evidence(input, &finding, score)?),
+            };
+            records.push(finding_record(labels, &finding, evidence));
+        }
+        Ok((records, self.probabilities.then(|| probabilities(labels, scores))))
     }
 
     /// Tells which findings get their deciding words.
@@ -149,23 +205,56 @@ impl Recorder<'_> {
             Explain::Top(_) => chosen.contains(&(index, finding.category)),
         }
     }
+}
 
-    fn evidence(
-        &self,
-        sentence: &Sentence,
-        finding: &Finding,
-    ) -> Result<Vec<EvidenceRecord>, ClassifyError> {
-        let input = input_of(sentence);
-        let spans = self.classifier.explain(&input, finding)?;
-        Ok(spans
-            .into_iter()
-            .map(|span| EvidenceRecord {
-                text: sentence.text.get(span.range.clone()).unwrap_or_default().to_owned(),
-                start: span.range.start,
-                end: span.range.end,
-                weight: span.weight,
-            })
-            .collect())
+/// The deciding words of a finding.
+fn evidence<E>(
+    input: &Input<'_>,
+    finding: &Finding,
+    score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, E>,
+) -> Result<Vec<EvidenceRecord>, E> {
+    let spans = Classifier::explain_with(input, finding, score)?;
+    Ok(spans
+        .into_iter()
+        .map(|span| EvidenceRecord {
+            text: input.text.get(span.range.clone()).unwrap_or_default().to_owned(),
+            start: span.range.start,
+            end: span.range.end,
+            weight: span.weight,
+        })
+        .collect())
+}
+
+fn finding_record(
+    labels: &LabelSet,
+    finding: &Finding,
+    evidence: Option<Vec<EvidenceRecord>>,
+) -> FindingRecord {
+    FindingRecord {
+        category: labels.categories()[finding.category].id.clone(),
+        stance: finding.stance,
+        // As records are written, so that saved results give the same reports.
+        probability: rounded(finding.probability) as f32,
+        evidence,
+    }
+}
+
+impl Run {
+    /// The record of a run of a model with some options.
+    pub fn new(classifier: &Classifier, options: RunOptions) -> Self {
+        let labels = classifier.labels();
+        Self {
+            schema: SCHEMA.to_owned(),
+            tool: "fineprint".to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            model: classifier.origin().to_owned(),
+            model_digest: classifier.digest().to_owned(),
+            engine: classifier.engine_kind().to_string(),
+            language: classifier.settings().language.clone(),
+            categories: labels.names().map(str::to_owned).collect(),
+            has_stance: labels.has_stance(),
+            options,
+        }
     }
 }
 

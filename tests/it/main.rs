@@ -28,6 +28,10 @@ mod longrun;
 mod parity;
 mod reports;
 mod segment;
+#[cfg(all(unix, feature = "serve"))]
+mod serve;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_holding_up;
 mod shipped;
 mod support;
 mod tidy;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest up; a room uses only rooms of a lower rank.
-const RANKS: [(&str, u32); 19] = [
+const RANKS: [(&str, u32); 21] = [
     ("limits", 0),
     ("label", 0),
     ("calendar", 0),
@@ -22,6 +22,8 @@ const RANKS: [(&str, u32); 19] = [
     ("corpus", 7),
     ("bench", 8),
     ("history", 8),
+    ("serve", 8),
+    ("client", 8),
     ("cli", 9),
 ];
 

@@ -4,3 +4,5 @@ pub(crate) mod docx;
 pub(crate) mod pdf;
 pub(crate) mod repository;
 pub(crate) mod sandbox;
+#[cfg(all(unix, feature = "serve"))]
+pub(crate) mod server;
