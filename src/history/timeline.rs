@@ -185,7 +185,7 @@ pub fn timeline(
         history.last = Some(before.moment());
     }
     history.passed_over = reader.passed_over;
-    history.passed_over.sort_by(|a, b| a.moment.date.cmp(&b.moment.date));
+    history.passed_over.sort_by_key(|one| one.moment.date);
     history.categories = periods.records(labels, &options.categories);
     Ok(history)
 }
