@@ -1,7 +1,5 @@
 //! `fineprint diff`: two editions of a document in, what changed out.
 
-#![expect(clippy::doc_markdown, reason = "the comments are help texts and printed as they are")]
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,7 +1,5 @@
 //! `fineprint history`: a git repository of recorded versions in, a dated timeline out.
 
-#![expect(clippy::doc_markdown, reason = "the comments are help texts and printed as they are")]
-
 use std::io::Write;
 use std::path::PathBuf;
 

@@ -84,7 +84,7 @@ pub fn align(old: &[Arc<Form>], new: &[Arc<Form>]) -> Alignment {
                 is_moved: old_gap(i) != new_gap(j),
             })
             .collect();
-        let mut parts = Parts { old, new, weights: &weights };
+        let parts = Parts { old, new, weights: &weights };
         parts.extend(&mut similar, &old_left, &new_left);
         links.append(&mut similar);
     }
@@ -107,7 +107,7 @@ struct Parts<'a> {
 
 impl Parts<'_> {
     /// Adds leftover neighbours to the links of which they are a part.
-    fn extend(&mut self, links: &mut [Link], old_left: &[Leftover], new_left: &[Leftover]) {
+    fn extend(&self, links: &mut [Link], old_left: &[Leftover], new_left: &[Leftover]) {
         let free = |left: &[Leftover], count: usize| {
             let mut free = vec![false; count];
             left.iter().for_each(|leftover| free[leftover.at] = true);
@@ -131,17 +131,8 @@ impl Parts<'_> {
             }
             link.new.clone().for_each(|at| new_free[at] = false);
             link.old.clone().for_each(|at| old_free[at] = false);
-            link.is_same =
-                self.sequence(self.old, &link.old).eq(self.sequence(self.new, &link.new));
+            link.is_same = sequence(self.old, &link.old).eq(sequence(self.new, &link.new));
         }
-    }
-
-    fn sequence<'a>(
-        &self,
-        forms: &'a [Arc<Form>],
-        range: &Range<usize>,
-    ) -> impl Iterator<Item = &'a u32> + use<'a> {
-        forms[range.clone()].iter().flat_map(|form| form.sequence.iter())
     }
 
     /// `range` with the free neighbours that are parts of `whole` and fill it up.
@@ -177,4 +168,12 @@ impl Parts<'_> {
         }
         range
     }
+}
+
+/// The words of several sentences, in order.
+fn sequence<'a>(
+    forms: &'a [Arc<Form>],
+    range: &Range<usize>,
+) -> impl Iterator<Item = &'a u32> + use<'a> {
+    forms[range.clone()].iter().flat_map(|form| form.sequence.iter())
 }

@@ -49,14 +49,15 @@ mod tests {
     fn only_words_that_count_are_marked() {
         let (old, new) = marks("2. We’ll sell  Your data.", "3. We'll never sell your data");
         assert!(old.is_empty());
-        assert_eq!(new, [9..14]);
+        assert_eq!(new, vec![Range { start: 9, end: 14 }]);
     }
 
     #[test]
     fn endless_sentences_are_marked_whole() {
         let long = "word ".repeat(WORDS + 1);
         let (old, new) = marks(&long, "other");
-        assert_eq!((old, new), (vec![0..long.trim_end().len()], vec![0..5]));
+        assert_eq!((old.len(), new.len()), (1, 1));
+        assert_eq!((&old[0], &new[0]), (&(0..long.trim_end().len()), &(0..5)));
         assert_eq!(marks("", ""), (vec![], vec![]));
     }
 }

@@ -29,11 +29,11 @@ pub struct Style {
 }
 
 impl Style {
-    fn old(&self) -> Paint {
+    fn removed(&self) -> Paint {
         self.coloured(AnsiColor::Red)
     }
 
-    fn new(&self) -> Paint {
+    fn added(&self) -> Paint {
         self.coloured(AnsiColor::Green)
     }
 
@@ -151,9 +151,9 @@ fn change(out: &mut impl Write, record: &ChangeRecord, style: &Style) -> io::Res
         (Some(old), Some(new)) if style.width >= SIDE_BY_SIDE => beside(out, old, new, style),
         (old, new) => {
             if let Some(old) = old {
-                stacked(out, "-", old, style, style.old())?;
+                stacked(out, "-", old, style, style.removed())?;
             }
-            new.as_ref().map_or(Ok(()), |new| stacked(out, "+", new, style, style.new()))
+            new.as_ref().map_or(Ok(()), |new| stacked(out, "+", new, style, style.added()))
         }
     }
 }
@@ -180,8 +180,8 @@ fn beside(
     style: &Style,
 ) -> io::Result<()> {
     let width = (style.width - INDENT - 7) / 2;
-    let left = lines(old, "-", width, style, style.old());
-    let right = lines(new, "+", width, style, style.new());
+    let left = lines(old, "-", width, style, style.removed());
+    let right = lines(new, "+", width, style, style.added());
     for row in 0..left.len().max(right.len()) {
         let (text, columns) = left.get(row).map_or(("", 0), |(text, n)| (text, *n));
         let other = right.get(row).map_or("", |(text, _)| text);
@@ -189,7 +189,7 @@ fn beside(
             if row == 0 { paint(paint_of, sign) } else { " ".to_owned() }
         };
         let gap = " ".repeat(width.saturating_sub(columns));
-        let (minus, plus) = (sign("-", style.old()), sign("+", style.new()));
+        let (minus, plus) = (sign("-", style.removed()), sign("+", style.added()));
         let line = format!("{:INDENT$}{minus} {text}{gap} │ {plus} {other}", "");
         writeln!(out, "{}", line.trim_end())?;
     }

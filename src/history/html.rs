@@ -27,7 +27,8 @@ fn document(number: usize, record: &DocumentHistory) -> Markup {
             (PreEscaped(svg::periods(number, record)))
             figcaption {
                 "What the document as a whole says about each category: "
-                span.asserted { "asserted" } ", " span.denied { "denied" } ", or both. A line marks "
+                span.asserted { "asserted" } ", " span.denied { "denied" } ", or "
+                span.both { "both" } ". A line marks "
                 "each version that changed something."
             }
         }

@@ -61,6 +61,10 @@ impl Edition<'_> {
     fn moment(&self) -> Moment {
         moment(self.version)
     }
+
+    fn first(&self) -> FirstRecord {
+        FirstRecord { moment: self.moment(), sentence_count: self.statements.len() }
+    }
 }
 
 fn moment(version: &Version) -> Moment {
@@ -137,9 +141,8 @@ pub fn timeline(
     score: &Scorer<'_>,
     tick: &dyn Fn(),
 ) -> Result<DocumentHistory, ClassifyError> {
-    let versions = within(track, options);
-    let deleted = versions.last().filter(|version| version.blob.is_none()).map(moment);
-    let versions = if deleted.is_some() { &versions[..versions.len() - 1] } else { versions };
+    let window = Window::of(track, options);
+    let versions = window.read;
     let mut lexicon = Lexicon::default();
     let mut reader = Reader {
         repository,
@@ -152,24 +155,27 @@ pub fn timeline(
     let mut history = DocumentHistory {
         document: track.path().to_owned(),
         earlier_paths: track.earlier_paths().into_iter().map(str::to_owned).collect(),
-        versions: versions.len(),
+        versions: window.count,
         changed_versions: 0,
         first: None,
         last: None,
-        deleted,
+        deleted: window.deleted,
         events: Vec::new(),
         passed_over: Vec::new(),
         categories: Vec::new(),
     };
     let mut periods = Periods::new(labels.len());
-    if let Some(mut before) = reader.next(&mut lexicon) {
+    if let Some(mut before) = reader.next(&mut lexicon).filter(|edition| !options.is_after(edition))
+    {
         let all: Vec<usize> = (0..before.statements.len()).collect();
         classify(&mut before.statements, &all, score)?;
         periods.add(&before);
-        let sentence_count = before.statements.len();
-        history.first = Some(FirstRecord { moment: before.moment(), sentence_count });
+        history.first = Some(before.first());
         while let Some(mut after) = reader.next(&mut lexicon) {
-            if pass_over_failures(&before, &mut after, &mut reader, &mut lexicon) {
+            if options.is_after(&after) {
+                break;
+            }
+            if pass_over_failures(&before, &after, &mut reader, &mut lexicon) {
                 continue;
             }
             let alignment = align_statements(&before.statements, &after.statements);
@@ -179,30 +185,65 @@ pub fn timeline(
                 classify(&mut after.statements, &changed, score)?;
                 history.events.extend(event(alignment, &before, &after, labels, options));
             }
+            if options.is_before(after.version) {
+                // Read only to know what the first version of the time is compared with.
+                (history.changed_versions, history.first) = (0, Some(after.first()));
+                history.events.clear();
+                periods = Periods::new(labels.len());
+            }
             periods.add(&after);
             before = after;
         }
         history.last = Some(before.moment());
     }
     history.passed_over = reader.passed_over;
-    history.passed_over.sort_by(|a, b| a.moment.date.cmp(&b.moment.date));
+    history.passed_over.retain(|one| {
+        let day = one.moment.date;
+        options.since.is_none_or(|since| day >= since) && options.until.is_none_or(|end| day <= end)
+    });
+    history.passed_over.sort_by_key(|one| one.moment.date);
     history.categories = periods.records(labels, &options.categories);
     Ok(history)
 }
 
-/// The versions of the time asked for, and the last one before it.
-fn within<'a>(track: &'a Track, options: &Options) -> &'a [Version] {
-    let day = |version: &Version| Day::of_seconds(version.seconds);
-    let versions = &track.versions[..];
-    // Commits of one line need not be in the order of their dates.
-    let end = options.until.map_or(versions.len(), |until| {
-        versions.iter().position(|v| day(v) > until).unwrap_or(versions.len())
-    });
-    let start = options.since.map_or(0, |since| {
-        let first = versions.iter().position(|v| day(v) >= since).unwrap_or(versions.len());
-        first.saturating_sub(1)
-    });
-    versions.get(start..end).unwrap_or_default()
+impl Options {
+    fn is_before(&self, version: &Version) -> bool {
+        self.since.is_some_and(|since| Day::of_seconds(version.seconds) < since)
+    }
+
+    fn is_after(&self, edition: &Edition<'_>) -> bool {
+        self.until.is_some_and(|until| Day::of_seconds(edition.version.seconds) > until)
+    }
+}
+
+/// The versions of the time asked for.
+struct Window<'a> {
+    /// They, with some before and after, by which pages that failed to load are known.
+    read: &'a [Version],
+    /// How many are in the time, with the one that the first is compared with.
+    count: usize,
+    /// The commit in the time that deleted the document.
+    deleted: Option<Moment>,
+}
+
+impl<'a> Window<'a> {
+    fn of(track: &'a Track, options: &Options) -> Self {
+        let day = |version: &Version| Day::of_seconds(version.seconds);
+        let all = &track.versions[..];
+        let is_over = |v: &Version| options.until.is_some_and(|until| day(v) > until);
+        let deletion = all.last().filter(|version| version.blob.is_none());
+        let all = if deletion.is_some() { &all[..all.len() - 1] } else { all };
+        // Commits of one line need not be in the order of their dates.
+        let end = all.iter().position(is_over).unwrap_or(all.len());
+        let first = all.iter().position(|v| !options.is_before(v)).unwrap_or(all.len());
+        let start = first.saturating_sub(1);
+        let read = start.saturating_sub(FAILURES)..(end + FAILURES).min(all.len());
+        Self {
+            read: all.get(read).unwrap_or_default(),
+            count: end.saturating_sub(start),
+            deleted: deletion.filter(|version| !is_over(version)).map(moment),
+        }
+    }
 }
 
 /// The share of `before` that is in `after`, 0 to 1.
@@ -217,7 +258,7 @@ fn kept(before: &Edition<'_>, after: &Edition<'_>) -> f64 {
 /// those like it are passed over.
 fn pass_over_failures<'a>(
     before: &Edition<'a>,
-    after: &mut Edition<'a>,
+    after: &Edition<'a>,
     reader: &mut Reader<'a>,
     lexicon: &mut Lexicon,
 ) -> bool {

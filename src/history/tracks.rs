@@ -1,6 +1,6 @@
 //! Documents followed through the commits of a repository.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::document::Format;
 use crate::git::{Commit, FileChange, GitError, ObjectId, Repository};
@@ -116,11 +116,12 @@ pub fn tracks(
             blob: change.after,
             path: change.path.clone(),
         };
+        let left: HashSet<&str> = renames.values().copied().collect();
         // What a rename leaves is taken before anything is put where it was.
         let mut moved: HashMap<&str, Track> =
             renames.iter().filter_map(|(to, from)| Some((*to, open.remove(*from)?))).collect();
         for change in &changes {
-            if renames.values().any(|from| *from == change.path) {
+            if left.contains(change.path.as_str()) {
                 continue;
             }
             let track = moved.remove(change.path.as_str()).or_else(|| open.remove(&change.path));
@@ -157,7 +158,8 @@ fn renames(changes: &[FileChange]) -> HashMap<&str, &str> {
     // Renamed and changed at once: told by the name alone, where that is clear.
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let mut by_name: HashMap<String, (Vec<&str>, Vec<&str>)> = HashMap::new();
-    for change in gone.iter().filter(|c| !renames.values().any(|from| *from == c.path)) {
+    let left: HashSet<&str> = renames.values().copied().collect();
+    for change in gone.iter().filter(|c| !left.contains(c.path.as_str())) {
         by_name.entry(name(&change.path)).or_default().0.push(&change.path);
     }
     for change in come.iter().filter(|c| !renames.contains_key(c.path.as_str())) {

@@ -61,7 +61,7 @@ fn commits_come_newest_first_and_end_where_the_clone_does() {
     fs::remove_file(folder.path().join("objects").join(fan).join(rest)).unwrap();
     let repository = Repository::open(folder.path()).unwrap();
     let mut commits = repository.commits(head);
-    assert_eq!(commits.by_ref().filter(Result::is_ok).count(), 2);
+    assert_eq!(commits.by_ref().map(Result::unwrap).count(), 2);
     assert!(commits.is_cut());
 }
 
@@ -105,10 +105,7 @@ fn what_is_missing_or_damaged_is_an_error() {
     assert!(matches!(repository.blob(head), Err(GitError::Damaged { .. })));
     let id = head.to_string();
     let object = folder.path().join("objects").join(&id[..2]).join(&id[2..]);
-    let mut permissions = fs::metadata(&object).unwrap().permissions();
-    #[expect(clippy::permissions_set_readonly_false, reason = "a temporary file of the test")]
-    permissions.set_readonly(false);
-    fs::set_permissions(&object, permissions).unwrap();
+    fs::remove_file(&object).unwrap();
     fs::write(&object, b"no zlib at all").unwrap();
     let repository = Repository::open(folder.path()).unwrap();
     assert!(repository.commit(head).is_err());

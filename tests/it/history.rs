@@ -177,9 +177,10 @@ fn versions_that_cannot_be_read_are_passed_over() {
     let mut builder = Builder::new(&sandbox.path().join("repo"));
     let french = "Nous recueillons votre nom et votre adresse lorsque vous créez un compte auprès de \
                   notre société, et nous conservons ces renseignements aussi longtemps que \
-                  nécessaire pour fournir le service que vous avez demandé.";
+                  nécessaire pour fournir le service que vous avez demandé. Vous pouvez à tout \
+                  moment demander que vos données personnelles soient effacées de nos serveurs.";
     builder.commit(FIRST, &[("t.md", terms(1, "").into_bytes())]);
-    builder.commit(FIRST + 1, &[("t.md", b"%PDF-1.7\n\0\0\0".to_vec())]);
+    builder.commit(FIRST + 1, &[("t.md", b"\x89PNG\r\n\x1a\n\0\0\0".to_vec())]);
     builder.commit(FIRST + 2, &[("t.md", french.as_bytes().to_vec())]);
     builder.commit(FIRST + 3, &[("t.md", terms(2, ALLOWS).into_bytes())]);
     builder.commit(FIRST + 4, &[("other.txt", b"Hello there.".to_vec())]);
