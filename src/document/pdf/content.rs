@@ -12,6 +12,8 @@ use crate::limits::{PDF_CONTENT_BYTES, PDF_DEPTH, PDF_PIECES, PDF_STREAM_BYTES};
 
 /// Most operands that an operator is given.
 const OPERANDS: usize = 1 << 16;
+/// What a stream costs at least, in bytes: forms that paint each other end by this.
+const STREAM_COST: usize = 2 << 10;
 /// Deepest nesting of saved graphics states.
 const SAVED_STATES: usize = 256;
 
@@ -108,6 +110,16 @@ pub(super) struct Interpreter<'a> {
     /// page number.
     marks: usize,
     artifact_from: Option<usize>,
+    label: Option<Label>,
+}
+
+/// The mark of a list item that is open, and where its drawing begins: some producers draw
+/// bullets and do not write them.
+#[derive(Debug, Clone, Copy)]
+struct Label {
+    mark: usize,
+    pieces: usize,
+    drawn_at: Option<(f32, f32)>,
 }
 
 impl<'a> Interpreter<'a> {
@@ -132,6 +144,7 @@ impl<'a> Interpreter<'a> {
             line: IDENTITY,
             marks: 0,
             artifact_from: None,
+            label: None,
         }
     }
 
@@ -146,7 +159,7 @@ impl<'a> Interpreter<'a> {
         resources: Option<&'a Dictionary>,
         depth: usize,
     ) -> Result<(), DocumentError> {
-        self.budget.spend(content.len())?;
+        self.budget.spend(content.len().max(STREAM_COST))?;
         let mut lexer = Lexer::new(content);
         let mut operands: Vec<Token> = Vec::new();
         while let Some(token) = lexer.next() {
@@ -220,12 +233,26 @@ impl<'a> Interpreter<'a> {
             }
             b"BMC" | b"BDC" => {
                 self.marks += 1;
-                let is_artifact = operands.first() == Some(&Token::Name(b"Artifact".to_vec()));
-                if is_artifact && self.artifact_from.is_none() {
+                let is_tag = |tag: &[u8]| matches!(operands.first(), Some(Token::Name(name)) if name.as_slice() == tag);
+                if is_tag(b"Artifact") && self.artifact_from.is_none() {
                     self.artifact_from = Some(self.marks);
+                }
+                if is_tag(b"Lbl") {
+                    let pieces = self.shows.pieces.len();
+                    self.label = Some(Label { mark: self.marks, pieces, drawn_at: None });
+                }
+            }
+            b"m" | b"re" => {
+                let (x, y) = (first(), numbers().nth(1).unwrap_or(0.0));
+                let place = then([1.0, 0.0, 0.0, 1.0, x, y], self.state.matrix);
+                if let Some(label) = &mut self.label {
+                    label.drawn_at = label.drawn_at.or(Some((place[4], place[5])));
                 }
             }
             b"EMC" => {
+                if let Some(label) = self.label.take_if(|label| label.mark == self.marks) {
+                    self.bullet(label);
+                }
                 if self.artifact_from == Some(self.marks) {
                     self.artifact_from = None;
                 }
@@ -234,6 +261,26 @@ impl<'a> Interpreter<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Writes the bullet that a label was drawn as.
+    fn bullet(&mut self, label: Label) {
+        let (Some((x, y)), Some(last)) = (label.drawn_at, self.shows.pieces.last()) else { return };
+        if self.shows.pieces.len() > label.pieces || last.turn != Some(0) {
+            return;
+        }
+        let size = last.size;
+        // Bullets stand at half the height of small letters.
+        let bullet = Piece {
+            text: "•".to_owned(),
+            left: x - 0.3 * size,
+            right: x,
+            y: y - 0.3 * size,
+            size,
+            is_bold: false,
+            turn: Some(0),
+        };
+        self.shows.pieces.push(bullet);
     }
 
     fn next_line(&mut self, x: f32, y: f32) {

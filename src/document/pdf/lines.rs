@@ -285,7 +285,12 @@ fn text_of(words: &[Piece]) -> String {
         }
         end = Some(word.right.max(end.unwrap_or(word.right)));
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let shown: Vec<&str> = text.split_whitespace().collect();
+    // A sign that no font map explains, alone before words, is the bullet of an item.
+    match shown.split_first() {
+        Some((&"\u{fffd}", words)) if !words.is_empty() => format!("• {}", words.join(" ")),
+        _ => shown.join(" "),
+    }
 }
 
 /// Adds a character as it is written outside fonts: ligatures in letters, bullets of symbol fonts

@@ -103,6 +103,10 @@ fn continues(paragraph: &Paragraph<'_>, line: &Line, page: u32, leading: f32) ->
     if ends && numbered(&line.text) {
         return false;
     }
+    // Items whose bullets are drawn show by their indentation.
+    if last.text.ends_with(';') && first.left > first.column.0 + 0.8 * size {
+        return false;
+    }
     let is_centred = ((line.left + line.right) - (last.left + last.right)).abs() < size;
     let hangs = starts_item(&first.text) || numbered(&first.text);
     let is_indented = line.left > last.left + 0.8 * size;

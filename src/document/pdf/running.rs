@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::lines::Row;
 
 /// The part of a page's height at its top and bottom where they stand.
-const MARGIN: f32 = 0.13;
+const MARGIN: f32 = 0.2;
 /// Rows of a page's top and bottom that may be running ones.
 const ROWS: usize = 4;
 
