@@ -112,7 +112,7 @@ fn results_that_are_none_are_told_and_nothing_is_written() {
     sandbox.write("empty.jsonl", b"");
     let saved = classify(&sandbox, &["--format", "jsonl"]).stdout;
     let cut = saved.len() - 30;
-    sandbox.write("cut.jsonl", saved[..cut].as_bytes());
+    sandbox.write("cut.jsonl", &saved.as_bytes()[..cut]);
     let lines = saved.lines().count();
     for (name, expected) in [
         ("empty.jsonl", "line 1: it is empty".to_owned()),

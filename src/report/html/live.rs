@@ -28,3 +28,39 @@ pub fn body(title: &str, run: &Run, tools: &Markup) -> io::Result<Markup> {
         (page::foot(run))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::html::page::Page;
+    use crate::report::record::{RunOptions, SCHEMA};
+
+    #[test]
+    fn a_live_page_runs_its_own_script_and_may_ask_its_server() {
+        let run = Run {
+            schema: SCHEMA.to_owned(),
+            tool: "fineprint".to_owned(),
+            tool_version: "0".to_owned(),
+            model: "/home/someone/model".to_owned(),
+            model_digest: "d".repeat(64),
+            engine: "int8".to_owned(),
+            language: "en".to_owned(),
+            categories: vec!["ai-training".to_owned(), "<own>".to_owned()],
+            has_stance: true,
+            options: RunOptions::default(),
+        };
+        let form = html! { p { "a form" } };
+        let body = body("Read a text", &run, &form).unwrap();
+        let scripts = ["fineprint.addRecord({})"];
+        let page = Page { title: "Read", body: &body, scripts: &scripts, may_connect: true };
+        let page = page.render().into_string();
+        assert!(page.contains("connect-src 'self'; style-src 'sha256-"));
+        // printf 'fineprint.addRecord({})' | openssl dgst -sha256 -binary | base64
+        assert!(page.contains("'sha256-o6y+1L+6h6LeTWAK/fgid4rgEXpukwdS+T3Wx41Wg5c='"), "{page}");
+        assert!(page.contains("<p>a form</p>") && page.contains("id=\"documents\"></div>"));
+        assert!(page.contains("&lt;own&gt;") && !page.contains("<own>"));
+        assert!(!page.contains("/home/someone"));
+        let without = Page { title: "Read", body: &body, scripts: &[], may_connect: false };
+        assert!(!without.render().into_string().contains("connect-src"));
+    }
+}
