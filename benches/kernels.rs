@@ -91,6 +91,7 @@ fn share(
         probe.run();
         operations
     });
+    #[expect(clippy::print_stdout, reason = "a figure that criterion does not print")]
     if let Some(most) = most {
         println!("{kernel} {name}: {speed:.0} GOP/s, {:.0} % of the peak", 100.0 * speed / most);
     }

@@ -114,7 +114,7 @@ pub const PDF_PROCESS_BYTES: u64 = 300 << 20;
 /// Largest answer of that process, in bytes: the text, and a few numbers a paragraph.
 pub const PDF_ANSWER_BYTES: u64 = 64 << 20;
 /// Bytes that a cache file (`--cache`) may have unless told otherwise: 256 MiB, room for the
-/// logits of 800,000 sentences.
+/// logits of 200,000 to 400,000 sentences of the shipped model.
 pub const CACHE_BYTES: u64 = 256 << 20;
 
 /// Memory for pages of the cache file: 8 MiB. The operating system keeps the others.

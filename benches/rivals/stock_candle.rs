@@ -69,6 +69,7 @@ impl Encoder {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the result is for the script that runs this")]
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, sentences, batch, workers, order, repeat, rest @ ..] = arguments.as_slice() else {

@@ -23,10 +23,10 @@ type Rows = TableDefinition<'static, StoreKey, &'static [u8]>;
 const FORMAT: TableDefinition<'_, &str, u64> = TableDefinition::new("fineprint-cache");
 /// Raised when rows are laid out differently.
 const VERSION: u64 = 1;
-/// Rows written or read lately; once they fill a third of the limit they become the old ones.
+/// Rows written or read lately; once they fill a quarter of the limit they become the old ones.
 const YOUNG: Rows = TableDefinition::new("young");
 /// Rows of the generation before, which are dropped when the young ones take their place. The
-/// last third of the limit is for what a commit replaces, whose space is free only after it.
+/// other half of the limit is for what a commit replaces, whose space is free only after it.
 const OLD: Rows = TableDefinition::new("old");
 
 /// Bytes of the checksum before a row's values.
@@ -115,7 +115,7 @@ impl File {
         let width = rows.iter().map(|(_, row)| row.len()).max().unwrap_or(0);
         // Pages of a tree that is filled in random order are two thirds full.
         let row_bytes = ((width * size_of::<f32>()) as u64 + OVERHEAD) * 3 / 2;
-        let most = (self.limit / 3 / row_bytes).max(1);
+        let most = (self.limit / 4 / row_bytes).max(1);
         rows.chunks(most as usize).try_for_each(|rows| self.put_some(rows, most))
     }
 

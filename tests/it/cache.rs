@@ -169,18 +169,13 @@ fn a_damaged_file_is_refused_by_name_or_does_no_harm() {
         let after = std::fs::read(sandbox.path().join("kept")).unwrap();
         assert!(after == sound[..length], "a refused file is left as it was");
     }
-    // Anywhere in the file, and in a row that will be asked for, in all its copies.
-    let recorder = Arc::new(Recorder::default());
-    let input = Input::from("Clause 1 lets us change rule 7 of chapter 1.");
-    classifier().with_store(recorder.clone()).scores(&[input]).unwrap();
-    let key = recorder.keys.lock().unwrap()[0];
-    let copies: Vec<usize> = (0..sound.len() - 32).filter(|&i| sound[i..i + 32] == key).collect();
-    assert!(!copies.is_empty());
+    // One byte anywhere, one where the roots of the tree are, and one in every page after the first.
     let anywhere = (0..24usize).map(|i| vec![i * 7_919_113 % sound.len()]);
     let roots = (0..16usize).map(|i| vec![i * 2111 % 8192]);
-    let row = (0..32usize).map(|i| copies.iter().map(|at| at + i).collect());
+    let pages = [4, 16, 40, 100, 300, 700, 1500, 2600]
+        .map(|at| (1..sound.len() / 4096).map(|page| page * 4096 + at).collect());
     let mut told = 0;
-    for (i, places) in anywhere.chain(roots).chain(row).enumerate() {
+    for (i, places) in anywhere.chain(roots).chain(pages).enumerate() {
         let mut damaged = sound.clone();
         places.iter().for_each(|&at| damaged[at] ^= 1 << (i % 8));
         sandbox.write("kept", &damaged);
@@ -192,7 +187,7 @@ fn a_damaged_file_is_refused_by_name_or_does_no_harm() {
             other => panic!("{places:?}: {other:?} {}", run.stderr),
         }
     }
-    assert!(told >= 32, "damage of what is in use is seen: {told}");
+    assert!(told >= 4, "damage of what is in use is seen: {told}");
 }
 
 #[test]
@@ -293,7 +288,7 @@ fn a_library_counts_what_it_computes_and_keeps_it_across_classifiers() {
 
 #[test]
 fn the_file_stays_under_its_limit_and_keeps_what_is_used() {
-    const LIMIT: u64 = 2 << 20;
+    const LIMIT: u64 = 4 << 20;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kept");
     let key = |n: u64| {
@@ -321,7 +316,7 @@ fn the_file_stays_under_its_limit_and_keeps_what_is_used() {
     let cache = Cache::open(&path, LIMIT).unwrap();
     let keys: Vec<_> = (0..24_000).map(key).collect();
     let kept = cache.get(&keys).into_iter().flatten().count();
-    assert!((2000..15_000).contains(&kept), "{kept} rows are kept");
+    assert!((2000..8000).contains(&kept), "{kept} rows are kept");
 }
 
 #[test]

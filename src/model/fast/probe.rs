@@ -107,7 +107,7 @@ impl Probe {
             }
             (Part::Attention { tokens, heads: count, hidden }, _) => {
                 let shape = Shape { heads: count, hidden };
-                attention(*level, shape, x, &[0..tokens], heads, out);
+                attention(*level, shape, x, std::slice::from_ref(&(0..tokens)), heads, out);
             }
             _ => norm.apply(*level, out),
         }

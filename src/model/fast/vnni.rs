@@ -52,7 +52,7 @@ impl Vnni {
     /// Multiplies and adds bytes in registers; returns how often it did either.
     pub(super) fn peak(self, rounds: u32) -> u64 {
         // SAFETY: as for `product`.
-        unsafe { peak(rounds) }
+        unsafe { peak(self.0, rounds) }
     }
 }
 
@@ -84,9 +84,10 @@ fn product(
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vnni")]
-fn peak(rounds: u32) -> u64 {
+fn peak(s: V4, rounds: u32) -> u64 {
     const SUMS: usize = 12;
-    let (a, b) = (_mm512_set1_epi32(black_box(0x0102_0304)), _mm512_set1_epi32(black_box(1)));
+    let a: __m512i = pulp::cast(s.splat_u32s(black_box(0x0102_0304)));
+    let b: __m512i = pulp::cast(s.splat_u32s(black_box(1)));
     let mut sums = [_mm512_setzero_si512(); SUMS];
     for _ in 0..rounds {
         for sum in &mut sums {
