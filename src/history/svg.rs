@@ -18,7 +18,7 @@ const ROW: f64 = 18.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 22.0;
 /// Most years that are named on the axis.
-const YEARS: i64 = 16;
+const YEARS: i16 = 16;
 
 /// Days of a document's history as places on the picture.
 struct Axis {
@@ -66,7 +66,7 @@ pub(super) fn periods(number: usize, record: &DocumentHistory) -> String {
 }
 
 fn years(out: &mut String, axis: &Axis, bottom: f64) {
-    let (first, last) = (axis.first.date().0 + 1, axis.last.date().0);
+    let (first, last) = (axis.first.year() + 1, axis.last.year());
     let step = ((last - first) / YEARS + 1).max(1);
     let mut year = first;
     while year <= last {
