@@ -55,7 +55,7 @@ static SPECIAL: LazyLock<Regex> = LazyLock::new(|| {
             | \b[0-9]{{1,2}}[/.][0-9]{{1,2}}[/.](?:[0-9]{{4}}|[0-9]{{2}})\b
             | (?:©|\bcopyright\b)\s*(?:\(c\)\s*)?(?:[0-9]{{4}}\s*[-–]\s*)?[0-9]{{4}}\b
           )
-        | (?P<link> \bhttps?://\S+ | \bwww\.\S+ | \b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{{2,6}}/\S* )
+        | (?P<link> \bhttps?://\S+ | \bwww\.\S+ | \b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{{2,12}}/\S* )
         | (?P<reference>
               (?:§+\s*|\b(?:sections?|clauses?|paragraphs?)\s+)
               (?P<number> [0-9]+(?:\.[0-9]+)*(?:\([a-z0-9]{{1,4}}\))* )
