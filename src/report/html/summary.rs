@@ -23,23 +23,24 @@ pub(super) fn table(
         section.summary aria-labelledby=(heading) {
             h3 id=(heading) { "Summary" }
             @if silent.len() < scope.categories().count() {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "Category" }
+                // Roles, since a narrow screen lays the rows out as grids, which loses them.
+                table role="table" {
+                    thead role="rowgroup" {
+                        tr role="row" {
+                            th scope="col" role="columnheader" { "Category" }
                             @for &stance in &stances {
-                                th.number scope="col" { (scope.stance_title(stance)) }
+                                th.number scope="col" role="columnheader" { (scope.stance_title(stance)) }
                             }
-                            th scope="col" { "Most telling sentence" }
+                            th scope="col" role="columnheader" { "Most telling sentence" }
                         }
                     }
                     @for (group, categories) in scope.groups() {
                         @let said: Vec<usize> =
                             categories.iter().copied().filter(|&c| !summary.is_silent(c)).collect();
                         @if !said.is_empty() {
-                            tbody {
+                            tbody role="rowgroup" {
                                 @if !group.is_empty() {
-                                    tr.group { th colspan=(stances.len() + 2) scope="rowgroup" { (group) } }
+                                    tr.group role="row" { th role="rowheader" colspan=(stances.len() + 2) scope="rowgroup" { (group) } }
                                 }
                                 @for category in said { (row(view, number, report, summary, category)) }
                             }
@@ -79,12 +80,12 @@ fn row(
         .filter(|(_, cell)| cell.count > 0)
         .collect();
     html! {
-        tr data-category=(scope.id(category)) {
-            th scope="row" { (scope.title(category)) }
+        tr role="row" data-category=(scope.id(category)) {
+            th scope="row" role="rowheader" { (scope.title(category)) }
             @for stance in scope.stances() {
-                td.number { (count(view, number, category, stance, summary.cell(category, stance))) }
+                td.number role="cell" { (count(view, number, category, stance, summary.cell(category, stance))) }
             }
-            td.quote {
+            td.quote role="cell" {
                 @for (stance, cell) in found {
                     @if let Some(sentence) = report.sentences.get(cell.best) {
                         p {
