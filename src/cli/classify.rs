@@ -200,6 +200,8 @@ fn describe(args: &ClassifyArgs, classifier: &Classifier) -> Run {
         options: RunOptions {
             input_format: args.input_format.map(InputFormat::name),
             lines: args.lines,
+            text_column: Some(args.text_column.clone())
+                .filter(|column| *column != TableOptions::default().text_column),
             any_language: args.any_language,
             category: args.category.iter().map(|name| name.trim().to_owned()).collect(),
             stance: args.stance,

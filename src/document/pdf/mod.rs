@@ -87,8 +87,11 @@ fn load(bytes: &[u8]) -> Result<Document, DocumentError> {
 }
 
 fn in_words(error: &Error) -> String {
-    let text: String = error.to_string().chars().take(200).collect();
-    text.trim_end_matches('.').to_lowercase()
+    let text: String = error.to_string().chars().take(100).collect();
+    format!(
+        "its objects cannot be found, as when a download was cut off ({})",
+        text.trim_end_matches('.').to_lowercase()
+    )
 }
 
 /// The error of a stream that is larger than allowed.
