@@ -11,6 +11,8 @@ use crate::limits::PARQUET_PAGE_BYTES;
 
 /// How much is read of a page to find its header, in bytes: statistics can make it long.
 const HEADERS: [u64; 2] = [4 << 10, 1 << 20];
+/// The type that ends a struct.
+const STOP: u8 = 0;
 /// Deepest nesting of structs in a header; real ones have three.
 const DEPTH: usize = 8;
 
@@ -53,8 +55,10 @@ impl Header {
         let mut reader = Compact { bytes, at: 0 };
         let (mut unpacked, mut packed) = (None, None);
         let mut field = 0;
-        while let Some(kind) = reader.field(&mut field)? {
+        loop {
+            let kind = reader.field(&mut field)?;
             match (field, kind) {
+                (_, STOP) => break,
                 (2, 5) => unpacked = Some(u64::try_from(reader.integer()?).ok()?),
                 (3, 5) => packed = Some(u64::try_from(reader.integer()?).ok()?),
                 (_, kind) => reader.skip(kind, DEPTH)?,
@@ -94,17 +98,17 @@ impl Compact<'_> {
         Some((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
-    /// The type of the next field, whose number goes into `field`; `Some(None)` at the end.
-    fn field(&mut self, field: &mut i64) -> Option<Option<u8>> {
+    /// The type of the next field, whose number goes into `field`; [`STOP`] behind the last.
+    fn field(&mut self, field: &mut i64) -> Option<u8> {
         let byte = self.byte()?;
-        if byte == 0 {
-            return Some(None);
+        if byte == STOP {
+            return Some(STOP);
         }
         *field = match byte >> 4 {
             0 => self.integer()?,
             step => *field + i64::from(step),
         };
-        Some(Some(byte & 0x0f))
+        Some(byte & 0x0f)
     }
 
     fn pass(&mut self, count: u64) -> Option<()> {
@@ -138,10 +142,12 @@ impl Compact<'_> {
             }
             12 => {
                 let mut field = 0;
-                while let Some(kind) = self.field(&mut field)? {
-                    self.skip(kind, depth)?;
+                loop {
+                    match self.field(&mut field)? {
+                        STOP => return Some(()),
+                        kind => self.skip(kind, depth)?,
+                    }
                 }
-                Some(())
             }
             _ => None,
         }

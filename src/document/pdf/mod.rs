@@ -80,7 +80,7 @@ fn load(bytes: &[u8]) -> Result<Document, DocumentError> {
             error => DocumentError::Damaged { format: Format::Pdf, reason: in_words(&error) },
         })
     })?;
-    if document.is_encrypted() {
+    if document.trailer.has(b"Encrypt") {
         return Err(DocumentError::Encrypted { format: Format::Pdf });
     }
     Ok(document)
