@@ -78,6 +78,9 @@ pub const ROW_VALUE_BYTES: usize = 1024;
 /// Rows of a Parquet file that are decoded at once.
 pub const PARQUET_BATCH_ROWS: usize = 64;
 
+/// Largest page of a Parquet file when unpacked, in bytes: 64 MiB; writers aim at one.
+pub const PARQUET_PAGE_BYTES: u64 = 64 << 20;
+
 /// Largest column chunk of a Parquet file's row group when unpacked, in bytes: 1 GiB.
 pub const PARQUET_CHUNK_BYTES: i64 = 1 << 30;
 

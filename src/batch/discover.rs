@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use ignore::overrides::{Override, OverrideBuilder};
@@ -73,7 +73,8 @@ impl Walk {
     }
 
     fn takes(&self, entry: &DirEntry) -> bool {
-        self.has_including_glob || is_known(entry.path())
+        let path = entry.path();
+        (self.has_including_glob || is_known(path)) && !has_results(path)
     }
 
     /// Whether to take a file of a git revision.
@@ -89,11 +90,24 @@ impl Walk {
 
 /// Whether a file's extension says that it is a document or a table of documents.
 fn is_known(path: &Path) -> bool {
-    let Some(name) = path.file_name().and_then(std::ffi::OsStr::to_str) else { return false };
-    stem(name).rsplit_once('.').is_some_and(|(_, extension)| {
+    let Some(name) = path.file_name() else { return false };
+    stem(&name.to_string_lossy()).rsplit_once('.').is_some_and(|(_, extension)| {
         Format::from_extension(extension).is_some()
             || TableFormat::from_extension(extension).is_some()
     })
+}
+
+/// Whether a file has results of an earlier run in it, such as lie beside what they are about.
+fn has_results(path: &Path) -> bool {
+    let is_table =
+        path.extension().is_some_and(|extension| extension == "csv" || extension == "jsonl");
+    let mut head = Vec::new();
+    is_table
+        && File::open(path).is_ok_and(|file| {
+            file.take(64).read_to_end(&mut head).is_ok()
+                && (head.starts_with(b"document,model_digest,index,")
+                    || head.starts_with(b"{\"record\":\"run\","))
+        })
 }
 
 /// Whether two paths name the same file; names are compared first since they seldom agree.

@@ -259,6 +259,8 @@ fn options(args: &ClassifyArgs, plan: &Plan) -> RunOptions {
     RunOptions {
         input_format: args.input_format.map(InputFormat::name),
         lines: args.lines,
+        text_column: Some(args.text_column.clone())
+            .filter(|column| *column != TableOptions::default().text_column),
         any_language: args.any_language,
         category: args.category.iter().map(|name| name.trim().to_owned()).collect(),
         stance: args.stance,

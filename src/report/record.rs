@@ -64,6 +64,9 @@ pub struct RunOptions {
     pub input_format: Option<String>,
     /// Every line was taken as one sentence.
     pub lines: bool,
+    /// The column of tables that had the text; absent for `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_column: Option<String>,
     /// Documents in other languages were classified too.
     pub any_language: bool,
     /// The categories that were output; empty for all.

@@ -334,7 +334,7 @@ fn formats_are_told_apart() {
     }
     assert_eq!("HTML".parse(), Ok(Format::Html));
     assert_eq!(Format::Markdown.to_string().parse(), Ok(Format::Markdown));
-    assert_eq!("pdf".parse::<Format>(), Err(UnknownFormat { name: "pdf".to_owned() }));
+    assert_eq!("rtf".parse::<Format>(), Err(UnknownFormat { name: "rtf".to_owned() }));
 }
 
 const SAMPLE: &str =

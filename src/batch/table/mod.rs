@@ -6,6 +6,7 @@
 
 mod csv;
 mod json_lines;
+mod pages;
 mod parquet;
 
 use std::fs::File;

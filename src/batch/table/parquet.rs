@@ -16,8 +16,8 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::basic::Compression;
 use serde_json::Value;
 
-use super::{Columns, Maker, keep};
-use crate::batch::read::{Failure, Source};
+use super::{Columns, Maker, keep, pages};
+use crate::batch::read::{Failure, Source, describe};
 use crate::limits::{PARQUET_BATCH_ROWS, PARQUET_CHUNK_BYTES, ROW_COLUMNS};
 
 const DAMAGED: &str = "it is no Parquet file, or a damaged one";
@@ -29,6 +29,7 @@ pub(super) fn rows(file: File, maker: Maker) -> Result<super::Rows, String> {
 }
 
 fn open(file: File, maker: Maker) -> Result<super::Rows, String> {
+    let mut again = file.try_clone().map_err(|error| describe(&error))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file)
         .map_err(|error| format!("{DAMAGED} ({error})"))?;
     let schema = builder.schema().clone();
@@ -59,6 +60,8 @@ fn open(file: File, maker: Maker) -> Result<super::Rows, String> {
                     "a row group has more than {mib} MiB in one column: write smaller ones"
                 ));
             }
+            let (start, length) = column.byte_range();
+            pages::check(&mut again, start, length)?;
         }
     }
     let reader = builder

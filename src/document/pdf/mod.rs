@@ -80,15 +80,18 @@ fn load(bytes: &[u8]) -> Result<Document, DocumentError> {
             error => DocumentError::Damaged { format: Format::Pdf, reason: in_words(&error) },
         })
     })?;
-    if document.is_encrypted() {
+    if document.trailer.has(b"Encrypt") {
         return Err(DocumentError::Encrypted { format: Format::Pdf });
     }
     Ok(document)
 }
 
 fn in_words(error: &Error) -> String {
-    let text: String = error.to_string().chars().take(200).collect();
-    text.trim_end_matches('.').to_lowercase()
+    let text: String = error.to_string().chars().take(100).collect();
+    format!(
+        "its objects cannot be found, as when a download was cut off ({})",
+        text.trim_end_matches('.').to_lowercase()
+    )
 }
 
 /// The error of a stream that is larger than allowed.

@@ -82,14 +82,18 @@ fn continues(paragraph: &Paragraph<'_>, line: &Line, page: u32, leading: f32) ->
     let is_below = last_page == page && drop > 0.0 && last.column == line.column;
     let ends = last.text.ends_with(['.', ':', ';', '!', '?', '”', '"', ')']);
     let begins_lower = line.text.starts_with(char::is_lowercase);
+    let usual = leading * size;
     if !is_below {
+        // A title over two columns is no part of the first.
+        if last_page == page && drop > usual + 0.5 * size {
+            return false;
+        }
         // Over the end of a column or page only what is plainly unfinished goes on.
         let is_open = last.text.ends_with([',', '-', '\u{2010}', '\u{ad}']) || begins_lower;
         let is_full = is_full(last, line);
         return line.is_bold == last.is_bold && !ends && (is_open || is_full);
     }
     // Sizes differ in their distances; headings are wider apart.
-    let usual = leading * size;
     if drop > 1.35 * usual.max(size) && drop > usual + 0.3 * size {
         return false;
     }
