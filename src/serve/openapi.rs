@@ -2,6 +2,7 @@
 
 mod page;
 
+use serde_json::Value;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::Response;
@@ -75,6 +76,27 @@ pub(super) fn document() -> OpenApi {
         .build();
     components.security_schemes.insert(BEARER.to_owned(), SecurityScheme::Http(bearer).into());
     api
+}
+
+/// The document as JSON, with the names of the model's categories where such are asked for.
+pub(super) fn json<'a>(categories: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = categories.collect();
+    let mut api = serde_json::to_value(document()).unwrap_or_default();
+    if !names.is_empty() {
+        let list = "/components/schemas/ClassifyRequest/properties/category/items/enum";
+        if let Some((path, field)) = list.rsplit_once('/')
+            && let Some(Value::Object(items)) = api.pointer_mut(path)
+        {
+            items.insert(field.to_owned(), Value::from(names.clone()));
+        }
+        let one = names.iter().map(|name| regex::escape(name)).collect::<Vec<_>>().join("|");
+        let parameters = api.pointer_mut("/paths/~1v1~1documents/post/parameters");
+        let category = parameters.and_then(Value::as_array_mut).into_iter().flatten();
+        for parameter in category.filter(|parameter| parameter["name"] == "category") {
+            parameter["schema"]["pattern"] = Value::from(format!("^({one})(,({one}))*$"));
+        }
+    }
+    api.to_string()
 }
 
 /// Adds what every operation may answer.
@@ -153,6 +175,16 @@ mod tests {
             references += 1;
         }
         assert!(references > 50);
+    }
+
+    #[test]
+    fn the_names_of_categories_are_where_they_are_asked_for() {
+        let json: Value = serde_json::from_str(&json(["a-b", "c"].into_iter())).unwrap();
+        let items = &json["components"]["schemas"]["ClassifyRequest"]["properties"]["category"];
+        assert_eq!(items["items"]["enum"], serde_json::json!(["a-b", "c"]));
+        let parameters = json["paths"]["/v1/documents"]["post"]["parameters"].as_array().unwrap();
+        let category = parameters.iter().find(|p| p["name"] == "category").unwrap();
+        assert_eq!(category["schema"]["pattern"], r"^(a\-b|c)(,(a\-b|c))*$");
     }
 
     #[test]
