@@ -10,7 +10,7 @@ import json
 import socket
 import sys
 
-from jsonschema import Draft202012Validator
+import jsonschema_rs
 
 MODEL_ROUTES = {"/v1/classify", "/v1/documents", "/predict", "/", "/tokenize",
                 "/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"}
@@ -43,10 +43,13 @@ def provoke(url, key, api):
             "413": ask(address, key, real, [kind, "Content-Length: 400"], b" " * 400),
             "415": ask(address, key, real, [kind, "Content-Encoding: gzip", "Content-Length: 2"], b"{}"),
         }
+        if "{name}" in path:
+            other = path.replace("{name}", "other").replace("{version}", "1")
+            cases["404"] = ask(address, key, other, [kind, "Content-Length: 2"], b"{}")
         for status, (given, body) in cases.items():
             assert given == status, (path, status, given, body)
             schema = item["post"]["responses"][status]["content"]["application/json"]["schema"]
-            Draft202012Validator({**schema, "components": api["components"]}).validate(body)
+            jsonschema_rs.Draft202012Validator({**schema, "components": api["components"]}).validate(body)
     print("slow, long, compressed and keyless requests: answered after the schema")
 
 

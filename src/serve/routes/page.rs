@@ -40,5 +40,5 @@ pub(in crate::serve) async fn docs() -> impl IntoResponse {
 pub(in crate::serve) async fn openapi(State(app): State<Shared>) -> impl IntoResponse {
     const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
     let labels = app.model().ok().map(|model| model.classifier.labels());
-    ([JSON], api::json(labels.into_iter().flat_map(LabelSet::names)))
+    ([JSON], api::json(&app.name, labels.into_iter().flat_map(LabelSet::names)))
 }
