@@ -2,6 +2,7 @@
 
 mod page;
 
+use serde_json::Value;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::Response;
@@ -11,6 +12,7 @@ use utoipa::openapi::{ContentBuilder, Header, OpenApi, Ref, ResponseBuilder};
 
 use super::error::{Dialect, ErrorBody, KServeError, NativeError, TeiError, TeiErrorType};
 use super::routes;
+use super::routes::kserve::VERSION;
 use axum::http::Method;
 pub(super) use page::page;
 
@@ -75,6 +77,34 @@ pub(super) fn document() -> OpenApi {
         .build();
     components.security_schemes.insert(BEARER.to_owned(), SecurityScheme::Http(bearer).into());
     api
+}
+
+/// The document as JSON, with the names of the served model and of its categories, as far as they
+/// are known, where such are asked for.
+pub(super) fn json<'a>(model: &str, categories: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = categories.collect();
+    let mut api = serde_json::to_value(document()).unwrap_or_default();
+    let one = names.iter().map(|name| regex::escape(name)).collect::<Vec<_>>().join("|");
+    let list = "/components/schemas/ClassifyRequest/properties/category/items";
+    if let Some(Value::Object(items)) = api.pointer_mut(list).filter(|_| !names.is_empty()) {
+        items.insert("enum".to_owned(), Value::from(names));
+    }
+    let paths = api["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    let operations = paths.filter_map(Value::as_object_mut).flat_map(|item| item.values_mut());
+    let parameters = operations.filter_map(|operation| operation.get_mut("parameters"));
+    for parameter in parameters.filter_map(Value::as_array_mut).flatten() {
+        let is_path = parameter["in"] == "path";
+        let (field, value) = match parameter["name"].as_str() {
+            Some("name") if is_path => ("enum", Value::from(vec![model])),
+            Some("version") if is_path => ("enum", Value::from(vec![VERSION])),
+            Some("category") if !one.is_empty() => {
+                ("pattern", Value::from(format!("^({one})(,({one}))*$")))
+            }
+            _ => continue,
+        };
+        parameter["schema"][field] = value;
+    }
+    api.to_string()
 }
 
 /// Adds what every operation may answer.
@@ -153,6 +183,18 @@ mod tests {
             references += 1;
         }
         assert!(references > 50);
+    }
+
+    #[test]
+    fn the_names_of_categories_are_where_they_are_asked_for() {
+        let json: Value = serde_json::from_str(&json("mine", ["a-b", "c"].into_iter())).unwrap();
+        let items = &json["components"]["schemas"]["ClassifyRequest"]["properties"]["category"];
+        assert_eq!(items["items"]["enum"], serde_json::json!(["a-b", "c"]));
+        let parameters = json["paths"]["/v1/documents"]["post"]["parameters"].as_array().unwrap();
+        let category = parameters.iter().find(|p| p["name"] == "category").unwrap();
+        assert_eq!(category["schema"]["pattern"], r"^(a\-b|c)(,(a\-b|c))*$");
+        let name = &json["paths"]["/v2/models/{name}"]["get"]["parameters"][0];
+        assert_eq!(name["schema"]["enum"], serde_json::json!(["mine"]));
     }
 
     #[test]

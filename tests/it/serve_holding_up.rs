@@ -381,7 +381,7 @@ fn stopping_waits_for_a_document_and_not_for_idle_or_half_sent_requests() {
 #[test]
 fn a_second_signal_ends_at_once() {
     let server = Server::start(&["--threads", "1", "--remember", "0", "--grace", "50"]);
-    let document = POLICY.repeat(2_000);
+    let document = POLICY.repeat(500);
     let path = "/v1/documents?explain=true";
     let mut stream = server.connect();
     let headers = [("Content-Type", "text/markdown")];

@@ -21,7 +21,7 @@ use crate::label::Stance;
 use crate::report::record::{CategoryProbability, FindingRecord, Probabilities};
 
 /// A text must have something to read.
-const VISIBLE: &str = r"\S";
+pub(super) const VISIBLE: &str = r"\S";
 
 /// Texts to classify, each as one sentence.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -28,7 +28,7 @@ pub(in crate::serve) use types::{
 /// Length of the JSON that binary tensors follow.
 const HEADER_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 /// The only version of the model.
-pub(super) const VERSION: &str = "1";
+pub(in crate::serve) const VERSION: &str = "1";
 
 /// The server.
 #[utoipa::path(get, path = "/v2", tag = "Open Inference Protocol",

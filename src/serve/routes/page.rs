@@ -2,10 +2,13 @@
 
 use std::sync::LazyLock;
 
+use axum::extract::State;
 use axum::http::{HeaderName, header};
 use axum::response::{Html, IntoResponse};
 
 use super::super::openapi as api;
+use super::super::state::Shared;
+use crate::label::LabelSet;
 
 /// Everything that a page needs is in the page, and it speaks to this server only.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
@@ -34,9 +37,8 @@ pub(in crate::serve) async fn docs() -> impl IntoResponse {
 /// This documentation as OpenAPI 3.1.
 #[utoipa::path(get, path = "/openapi.json", tag = "Pages",
     responses((status = 200, description = "The OpenAPI document.", body = Object)))]
-pub(in crate::serve) async fn openapi() -> impl IntoResponse {
-    static DOCUMENT: LazyLock<String> =
-        LazyLock::new(|| api::document().to_json().unwrap_or_default());
+pub(in crate::serve) async fn openapi(State(app): State<Shared>) -> impl IntoResponse {
     const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
-    ([JSON], DOCUMENT.as_str())
+    let labels = app.model().ok().map(|model| model.classifier.labels());
+    ([JSON], api::json(&app.name, labels.into_iter().flat_map(LabelSet::names)))
 }

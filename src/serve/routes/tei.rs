@@ -52,12 +52,7 @@ async fn answer(opened: Opened, asked: PredictRequest) -> Result<PredictResponse
     let session = opened.admit()?;
     let raw = match asked.parameters.as_ref().and_then(|parameters| parameters.function_to_apply) {
         None => asked.raw_scores,
-        Some(Function::None) => true,
-        Some(Function::Sigmoid) => false,
-        Some(Function::Softmax) => {
-            let message = "labels are independent of each other: softmax has no meaning here";
-            return Err(ApiError::unprocessable("invalid_request", message));
-        }
+        Some(function) => function == Function::None,
     };
     let top = asked.parameters.as_ref().and_then(|parameters| parameters.top_k);
     // The hub's pipelines, which send parameters, are answered in lists of lists.

@@ -26,7 +26,7 @@ pub(in crate::serve) struct DocumentsQuery {
     #[param(max_length = 1024)]
     name: Option<String>,
     /// The format of all documents, instead of telling it by type, extension and content.
-    #[param(example = "markdown")]
+    #[param(example = "markdown", pattern = "^(markdown|html|text)$")]
     input_format: Option<String>,
     /// Take every line as one ready-made sentence.
     #[serde(default)]

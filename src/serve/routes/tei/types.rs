@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::super::super::error::ApiError;
 use super::super::super::settings::Limits;
+use super::super::classify::VISIBLE;
 use super::all_labels;
 use crate::classify::Classifier;
 use crate::encode::Token;
@@ -34,7 +37,7 @@ pub(in crate::serve) struct PredictRequest {
 }
 
 /// A text, a pair `[first, second]`, or a batch `[[text], [first, second], …]`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(
     untagged,
     expecting = "a string, a pair of strings [string, string] or a batch of mixed strings and \
@@ -44,6 +47,21 @@ pub(super) enum PredictInput {
     Single(String),
     Pair(Vec<String>),
     Batch(Vec<Vec<String>>),
+}
+
+impl PartialSchema for PredictInput {
+    fn schema() -> RefOr<Schema> {
+        let pair = || ArrayBuilder::new().items(visible()).min_items(Some(1)).max_items(Some(2));
+        let batch = ArrayBuilder::new().items(pair()).min_items(Some(1));
+        OneOfBuilder::new().item(visible()).item(pair()).item(batch).into()
+    }
+}
+
+impl ToSchema for PredictInput {}
+
+/// A string with something to read.
+fn visible() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(VISIBLE))
 }
 
 impl PredictInput {
@@ -90,13 +108,11 @@ pub(super) struct Parameters {
     pub(super) top_k: Option<usize>,
 }
 
-/// What turns logits into scores.
+/// What turns logits into scores; no softmax, for labels are independent of each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Function {
     Sigmoid,
-    /// Refused: labels are independent of each other.
-    Softmax,
     None,
 }
 
@@ -124,9 +140,14 @@ pub(in crate::serve) struct TokenizeRequest {
     #[serde(default = "yes")]
     #[schema(default = true)]
     pub(super) add_special_tokens: bool,
-    /// Refused: the model has no prompts.
+    /// The model has no prompts: null.
     #[serde(default)]
+    #[schema(schema_with = null)]
     pub(super) prompt_name: Option<String>,
+}
+
+fn null() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Null)
 }
 
 fn yes() -> bool {
@@ -134,12 +155,21 @@ fn yes() -> bool {
 }
 
 /// A text or several.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "a string or a list of strings")]
 pub(super) enum TokenizeInput {
     Single(String),
     Batch(Vec<String>),
 }
+
+impl PartialSchema for TokenizeInput {
+    fn schema() -> RefOr<Schema> {
+        let list = ArrayBuilder::new().items(visible()).min_items(Some(1));
+        OneOfBuilder::new().item(visible()).item(list).into()
+    }
+}
+
+impl ToSchema for TokenizeInput {}
 
 impl TokenizeInput {
     pub(super) fn into_list(self) -> Vec<String> {
