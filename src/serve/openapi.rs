@@ -32,6 +32,7 @@ pub(super) use page::page;
         routes::health::metrics,
         routes::classify::classify,
         routes::documents::documents,
+        routes::diff::diff,
         routes::model::labels,
         routes::model::model,
         routes::tei::predict_root,

@@ -6,13 +6,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::super::error::ApiError;
-use super::super::output::Asked;
+use super::super::output::{Asked, Categories};
+use super::super::upload::NAME_BYTES;
 use crate::document::Format;
 use crate::label::Stance;
 use crate::report::record::RunOptions;
 
-/// Longest name of a document in bytes.
-const NAME_BYTES: usize = 1024;
 /// What a document without a name is called.
 const NAME: &str = "document";
 
@@ -52,18 +51,6 @@ pub(in crate::serve) struct DocumentsQuery {
     /// Output the probabilities of all categories with each sentence.
     #[serde(default)]
     probabilities: bool,
-}
-
-/// Names separated by commas.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(from = "String")]
-struct Categories(Vec<String>);
-
-impl From<String> for Categories {
-    fn from(text: String) -> Self {
-        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-        Self(names.map(str::to_owned).collect())
-    }
 }
 
 impl DocumentsQuery {
