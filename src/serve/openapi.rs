@@ -12,7 +12,7 @@ use utoipa::openapi::{ContentBuilder, Header, OpenApi, Ref, ResponseBuilder};
 use super::error::{Dialect, ErrorBody, KServeError, NativeError, TeiError, TeiErrorType};
 use super::routes;
 use axum::http::Method;
-pub(super) use page::page;
+pub(super) use page::{STYLE, page};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
