@@ -26,7 +26,7 @@ pub(super) fn form() -> Markup {
             }
             div #key-row .row hidden {
                 label for="key" { "Key of this server" }
-                input #key type="password" spellcheck="false";
+                input #key type="password" autocomplete="off" spellcheck="false";
             }
             div.row {
                 button #run .tool .main type="submit" { "Read" }
