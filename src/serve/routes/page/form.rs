@@ -33,7 +33,7 @@ pub(super) fn form() -> Markup {
                 button #cancel .tool type="button" hidden { "Cancel" }
                 label.check {
                     input #any-language type="checkbox";
-                    " Whatever its language"
+                    " Read other languages than the model's too"
                 }
             }
         }
@@ -42,7 +42,7 @@ pub(super) fn form() -> Markup {
             p #told role="status" aria-live="polite" {}
             p #wrong role="alert" {}
         }
-        section #comparison aria-label="What changed" hidden {}
+        section #comparison aria-label="What changed" {}
     }
 }
 

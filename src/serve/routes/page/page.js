@@ -43,9 +43,15 @@
     addEventListener(name, (event) => { if (event.dataTransfer.types.includes("Files")) event.preventDefault(); });
   }
 
+  // Each mode shows its own result, if there is one.
   const turn = () => {
+    const isRead = mode() === "read";
     for (const source of sources.values()) source.hidden = source.dataset.mode !== mode();
-    byId("run").textContent = mode() === "read" ? "Read" : "Compare";
+    byId("run").textContent = isRead ? "Read" : "Compare";
+    byId("wrong").textContent = "";
+    if (!running) tell("");
+    const result = byId(isRead ? "documents" : "comparison");
+    report.dataset.view = result.childElementCount === 0 ? "" : isRead ? "report" : "comparison";
   };
   for (const choice of document.querySelectorAll('input[name="mode"]')) choice.addEventListener("change", turn);
   turn();
@@ -120,7 +126,10 @@
         fineprint.complete(record);
         continue;
       }
-      if (record.record === "document") opened = record;
+      if (record.record === "document") {
+        opened = record;
+        byId("running").scrollIntoView({ block: "start" });
+      }
       if (record.record === "sentence") {
         sentences += 1;
         findings += record.findings.length;
@@ -130,7 +139,6 @@
       fineprint.addRecord(record);
     }
     tell(`Done: ${fineprint.count(sentences, "sentence")}, ${fineprint.count(findings, "finding")}.`);
-    return byId("documents").querySelector("h2");
   };
 
   const compare = async (signal) => {
@@ -144,11 +152,10 @@
     progress(0, 0);
     const record = await (await ask("v1/diff", {}, form, signal)).json();
     byId("comparison").replaceChildren(...fineprint.comparison(record));
-    byId("comparison").hidden = false;
     report.dataset.view = "comparison";
     const changes = record.categories.reduce((sum, category) => sum + category.changes.length, 0);
     tell(`Done: ${fineprint.count(changes, "change")}.`);
-    return byId("comparison").querySelector("h2");
+    byId("running").scrollIntoView({ block: "start" });
   };
 
   const run = async () => {
@@ -164,10 +171,10 @@
     }
     running = new AbortController();
     byId("run").disabled = true;
+    document.querySelector(".modes").disabled = true;
     byId("cancel").hidden = false;
     try {
-      const title = await (mode() === "read" ? read : compare)(running.signal);
-      if (title) title.scrollIntoView({ block: "start" });
+      await (mode() === "read" ? read : compare)(running.signal);
     } catch (error) {
       tell(running.signal.aborted ? "Cancelled." : "");
       if (!running.signal.aborted) {
@@ -177,6 +184,7 @@
     } finally {
       running = null;
       byId("run").disabled = false;
+      document.querySelector(".modes").disabled = false;
       byId("cancel").hidden = true;
       byId("bar").hidden = true;
     }
