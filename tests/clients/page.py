@@ -91,7 +91,16 @@ def wrong(page):
     return page.locator("#wrong").inner_text()
 
 
-def reads_a_document(page, width, records):
+def summary(page):
+    """The summary's markup; attributes in one order, without empty ones."""
+    return page.evaluate("""(() => {
+        const all = [...document.querySelectorAll("article .summary, article .summary *")];
+        return all.map((e) => [e.tagName, [...e.attributes].map((a) => `${a.name}=${a.value.trim()}`).sort().join(),
+            e.childElementCount ? "" : e.textContent].join(" ")).join("\\n");
+    })()""")
+
+
+def reads_a_document(page, width, records, written):
     sentences = [r for r in records if r["record"] == "sentence"]
     found = [s for s in sentences if s["findings"]]
     findings = [f for s in found for f in s["findings"]]
@@ -122,6 +131,7 @@ def reads_a_document(page, width, records):
     assert page.locator("article script, article b").count() == 0
     assert page.locator("article mark.s").count() == len(found)
     assert f"{len(findings)} findings" in page.locator("article .facts").inner_text()
+    assert len(written) > 500 and summary(page) == written
     fits(page, width)
     category = findings[0]["category"]
     page.select_option("#category", category)
@@ -268,10 +278,14 @@ def main():
         comparison = json.loads(made.run("diff", "policy.md", "later.md", "--format", "json"))
         (made.folder / "keys").write_text(f"{KEY}\n")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        made.run("classify", "pasted", "--format", "html", "-o", "pasted.html")
+        report = browser.new_page()
+        report.goto((made.folder / "pasted.html").as_uri())
+        written = summary(report)
         with Server(program) as server:
             for width in WIDTHS:
                 with Page(browser, server, width) as page:
-                    reads_a_document(page, width, records)
+                    reads_a_document(page, width, records, written)
                     reads_a_file(page, made.folder / "policy.md")
                     compares(page, width, comparison)
                 print(f"ok: the page reads and compares at {width} pixels, console empty")

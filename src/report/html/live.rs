@@ -11,6 +11,10 @@ use super::{View, page};
 use crate::report::record::Run;
 use crate::report::summary::Scope;
 
+/// The script that makes a document's summary, `fineprint.summary(sentences)`, once all of its
+/// sentences are there.
+pub const SUMMARY: &str = include_str!("summary.js");
+
 /// The body of a page for the findings of `run`; `tools` stands above them, such as a form.
 ///
 /// # Errors

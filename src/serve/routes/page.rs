@@ -19,7 +19,8 @@ use crate::report::record::{Run, RunOptions};
 
 const TITLE: &str = "What does it say about your data?";
 const STYLE: &str = include_str!("page/page.css");
-const SCRIPTS: [&str; 2] = [include_str!("page/compare.js"), include_str!("page/page.js")];
+const SCRIPTS: [&str; 3] =
+    [live::SUMMARY, include_str!("page/compare.js"), include_str!("page/page.js")];
 
 /// A page with what it may do: nothing, but for what `policy` allows; and nobody may frame it.
 fn answer(page: String, policy: &str) -> Response {
@@ -100,8 +101,8 @@ mod tests {
 
     #[test]
     fn the_page_names_nothing_from_elsewhere_and_makes_no_markup_of_texts() {
-        for (asset, end) in [(STYLE, "</style"), (SCRIPTS[0], "</script"), (SCRIPTS[1], "</script")]
-        {
+        let scripts = SCRIPTS.map(|script| (script, "</script"));
+        for (asset, end) in [(STYLE, "</style")].into_iter().chain(scripts) {
             for foreign in ["http:", "https:", "@import", "url(", "innerHTML", "eval(", end] {
                 assert!(!asset.contains(foreign), "{foreign}");
             }

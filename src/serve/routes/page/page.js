@@ -119,11 +119,14 @@
     const answer = await ask("v1/documents", { name, all_sentences: "true" }, chosen || text(source), signal);
     fineprint.clear();
     report.dataset.view = "report";
-    let opened = null, sentences = 0, findings = 0;
+    const sentences = [];
+    let opened = null, findings = 0;
     for await (const record of records(answer)) {
       if (record.record === "error") throw new Wrong(`The server stopped: ${record.message}.`);
       if (record.record === "document" && opened) {
         fineprint.complete(record);
+        const text = byId("documents").querySelector(".text");
+        if (text) text.before(fineprint.summary(sentences));
         continue;
       }
       if (record.record === "document") {
@@ -131,14 +134,14 @@
         byId("running").scrollIntoView({ block: "start" });
       }
       if (record.record === "sentence") {
-        sentences += 1;
+        sentences.push(record);
         findings += record.findings.length;
-        progress(sentences, opened.sentence_count);
-        tell(`${sentences} of ${fineprint.count(opened.sentence_count, "sentence")}, ${fineprint.count(findings, "finding")}`);
+        progress(sentences.length, opened.sentence_count);
+        tell(`${sentences.length} of ${fineprint.count(opened.sentence_count, "sentence")}, ${fineprint.count(findings, "finding")}`);
       }
       fineprint.addRecord(record);
     }
-    tell(`Done: ${fineprint.count(sentences, "sentence")}, ${fineprint.count(findings, "finding")}.`);
+    tell(`Done: ${fineprint.count(sentences.length, "sentence")}, ${fineprint.count(findings, "finding")}.`);
   };
 
   const compare = async (signal) => {
