@@ -30,6 +30,6 @@ pub use manifest::{Counts, Inputs, InputsDigest, Manifest, now};
 pub use merge::{MergeError, merge};
 pub use process::{Answer, READ_PDF, confine};
 pub use read::{Failure, STDIN_NAME, Source};
-pub use run::{Options, Processed, ReadDocument, Scorer, read_document, run};
+pub use run::{Options, Processed, ReadDocument, Scorer, parse_document, read_document, run};
 pub use shard::{Ledger, Remaining, Shard};
 pub use table::{Columns, TableFormat, TableOptions};

@@ -74,6 +74,7 @@ impl RepositoryFiles {
         files.retain(|file| {
             under.is_empty() || file.path == under || file.path.starts_with(&folder)
         });
+        files.sort_by(|a, b| a.path.cmp(&b.path));
         if files.is_empty() && !under.is_empty() {
             let (revision, path) = (address.revision.to_owned(), under.to_owned());
             return Err(GitError::NoFile { revision, path });

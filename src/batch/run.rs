@@ -177,10 +177,14 @@ fn read_wave(
 /// Why it cannot be read, without its name.
 pub fn read_document(source: &Source, options: &Options) -> Result<Document, String> {
     let bytes = source.read().map_err(|failure| failure.reason)?;
-    document(&source.format_name(), &bytes, options)
+    parse_document(&source.format_name(), &bytes, options)
 }
 
-fn document(name: &str, bytes: &[u8], options: &Options) -> Result<Document, String> {
+/// Parses one document, as [`read_document`] does; its name's extension may tell its format.
+///
+/// # Errors
+/// Why it cannot be read, without its name.
+pub fn parse_document(name: &str, bytes: &[u8], options: &Options) -> Result<Document, String> {
     let parse = ParseOptions { name: Some(name.to_owned()), ..options.parse.clone() };
     let is_pdf = Format::of_binary(bytes) == Some(Format::Pdf)
         && parse.format.is_none_or(|format| format == Format::Pdf);
@@ -197,7 +201,7 @@ fn document(name: &str, bytes: &[u8], options: &Options) -> Result<Document, Str
 
 /// Parses and cuts a document; `scores` is `Some` and empty when it is to be scored.
 fn parse(name: &str, bytes: &[u8], options: &Options) -> Result<ReadDocument, String> {
-    let document = document(name, bytes, options)?;
+    let document = parse_document(name, bytes, options)?;
     let sentences =
         catch_unwind(AssertUnwindSafe(|| sentences(&document))).map_err(|_| FAULT.to_owned())?;
     let is_readable = options.language.is_empty()

@@ -13,6 +13,8 @@ use toml::{Table, Value};
 
 /// The file's name.
 const NAME: &str = "fineprint.toml";
+/// Tables in it that are not ours.
+const SUPPRESSIONS: &str = "suppress";
 /// Largest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
 
@@ -78,6 +80,10 @@ fn user_folder() -> Option<PathBuf> {
 
 fn apply(mut command: Command, table: &Table, place: &str) -> Result<Command, String> {
     for (key, value) in table {
+        // What `fineprint diff --suppressions` reads may stand in the same file.
+        if place.is_empty() && key == SUPPRESSIONS && value.is_array() {
+            continue;
+        }
         if let (Value::Table(table), true) = (value, command.find_subcommand(key).is_some()) {
             let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
             let mut result = Ok(());

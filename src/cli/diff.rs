@@ -167,7 +167,7 @@ pub(super) fn run(args: &DiffArgs, printer: &Printer) -> anyhow::Result<Exit> {
         let names: Vec<&str> = shown.iter().map(|i| labels.categories()[*i].id.as_str()).collect();
         categories.retain(|record| names.contains(&record.category.as_str()));
     }
-    let tool = tool(&classifier);
+    let tool = Tool::of(&classifier);
     let record =
         DiffRecord::new(tool, (&old_name, &old), (&new_name, &new), &comparison, categories);
     write(&mut output, &record, args, printer)
@@ -181,17 +181,6 @@ pub(super) fn run(args: &DiffArgs, printer: &Printer) -> anyhow::Result<Exit> {
 pub(super) fn style(output: &Output, printer: &Printer, all: bool) -> Style {
     let (palette, width) = output.look(printer);
     Style { palette, width, limit: shown_findings(all) }
-}
-
-/// What made a comparison.
-pub(super) fn tool(classifier: &Classifier) -> Tool {
-    Tool {
-        tool: "fineprint".to_owned(),
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        model: classifier.origin().to_owned(),
-        model_digest: classifier.digest().to_owned(),
-        engine: classifier.engine_kind().to_string(),
-    }
 }
 
 fn write(

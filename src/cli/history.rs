@@ -9,12 +9,13 @@ use clap::Args;
 use super::args::{EngineArgs, ModelArgs, probability};
 use super::cache::CacheArgs;
 use super::classify::indices;
-use super::diff::{ChangeFormat, style, tool};
+use super::diff::{ChangeFormat, style};
 use super::exit::Exit;
 use super::output::{Output, cannot_write};
 use super::printer::Printer;
 use crate::calendar::Day;
 use crate::classify::Classifier;
+use crate::compare::record::Tool;
 use crate::encode::Input;
 use crate::git::Repository;
 use crate::history::record::{DocumentHistory, HistoryRecord, SCHEMA};
@@ -118,7 +119,7 @@ pub(super) fn run(args: &HistoryArgs, printer: &Printer) -> anyhow::Result<Exit>
     };
     let record = HistoryRecord {
         schema: SCHEMA.to_owned(),
-        tool: tool(&classifier),
+        tool: Tool::of(&classifier),
         repository: args.repository.display().to_string(),
         revision: head.to_string(),
         commits: found.commits,

@@ -166,6 +166,7 @@ pub(super) fn run(args: &ServeArgs, printer: &Printer) -> anyhow::Result<Exit> {
         name: args.name.clone(),
         keys: keys.unwrap_or_default(),
         origins: args.cors_origin.clone(),
+        pdf_reader: std::env::current_exe().ok(),
         limits,
     };
     let options = Options {

@@ -41,6 +41,7 @@ pub fn statements(document: &Document, lexicon: &mut Lexicon) -> Vec<Statement> 
 
 /// What happened to a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
     /// The sentence was denied and is asserted.
@@ -221,6 +222,7 @@ fn alone(at: usize, statement: &Statement, kind: ChangeKind) -> Vec<Change> {
 
 /// What a document as a whole says about a category.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct Tally {
     /// How many sentences assert it.
     pub asserted: usize,
@@ -256,6 +258,7 @@ impl Tally {
 
 /// What a document as a whole says about a category.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// No sentence is about it.

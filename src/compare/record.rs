@@ -9,6 +9,7 @@ use super::change::{Change, ChangeKind, Comparison, Place, Standing, Statement, 
 use super::expected::{Expected, fingerprint};
 use super::marks::marks;
 use super::verdict::verdict;
+use crate::classify::Classifier;
 use crate::label::{LabelSet, Stance};
 use crate::report::record::rounded;
 
@@ -17,6 +18,7 @@ pub const SCHEMA: &str = "fineprint-diff/1";
 
 /// What made a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct Tool {
     /// `fineprint`.
     pub tool: String,
@@ -30,8 +32,22 @@ pub struct Tool {
     pub engine: String,
 }
 
+impl Tool {
+    /// The tool that compares with this classifier.
+    pub fn of(classifier: &Classifier) -> Self {
+        Self {
+            tool: "fineprint".to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            model: classifier.origin().to_owned(),
+            model_digest: classifier.digest().to_owned(),
+            engine: classifier.engine_kind().to_string(),
+        }
+    }
+}
+
 /// One of the two editions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct EditionRecord {
     /// Its path or name.
     pub document: String,
@@ -43,6 +59,7 @@ pub struct EditionRecord {
 
 /// How many sentences had which fate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct SentenceCounts {
     /// Of the new edition's, those that nothing changed in that counts.
     pub unchanged: usize,
@@ -58,6 +75,7 @@ pub struct SentenceCounts {
 
 /// Bytes of a quote's text whose words changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct MarkRecord {
     /// Offset of the first byte.
     pub start: usize,
@@ -67,6 +85,7 @@ pub struct MarkRecord {
 
 /// A quoted sentence and its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct QuoteRecord {
     /// The sentence as the model read it; several are joined by a blank.
     pub text: String,
@@ -95,6 +114,7 @@ pub struct QuoteRecord {
 
 /// Whether a change was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeStatus {
     /// It was not.
@@ -107,6 +127,7 @@ pub enum ChangeStatus {
 
 /// A change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct ChangeRecord {
     /// What happened.
     pub kind: ChangeKind,
@@ -127,6 +148,7 @@ pub struct ChangeRecord {
 
 /// A category that something changed about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct CategoryRecord {
     /// The category's name.
     pub category: String,
@@ -151,6 +173,7 @@ pub struct CategoryRecord {
 
 /// A comparison of two editions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct DiffRecord {
     /// Version of the records: [`SCHEMA`].
     pub schema: String,

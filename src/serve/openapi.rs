@@ -14,7 +14,7 @@ use super::error::{Dialect, ErrorBody, KServeError, NativeError, TeiError, TeiEr
 use super::routes;
 use super::routes::kserve::VERSION;
 use axum::http::Method;
-pub(super) use page::page;
+pub(super) use page::{STYLE, page};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -34,6 +34,7 @@ pub(super) use page::page;
         routes::health::metrics,
         routes::classify::classify,
         routes::documents::documents,
+        routes::diff::diff,
         routes::model::labels,
         routes::model::model,
         routes::tei::predict_root,

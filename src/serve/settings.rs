@@ -1,6 +1,7 @@
 //! How a server runs: where it listens, whom it answers, and every limit.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::limits;
@@ -18,6 +19,9 @@ pub struct Settings {
     pub keys: Keys,
     /// Origins of web pages that may call the server; none are let in by default.
     pub origins: Vec<String>,
+    /// The program that reads PDFs when started with [`READ_PDF`](crate::batch::READ_PDF), each in
+    /// a process of its own; none reads them here.
+    pub pdf_reader: Option<PathBuf>,
     /// The limits.
     pub limits: Limits,
 }

@@ -1,6 +1,7 @@
 //! What all requests share: the model once it is loaded, the queue, the limits; and how a request
 //! is let in.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -30,6 +31,7 @@ pub(super) type Shared = Arc<App>;
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) name: String,
+    pub(super) pdf_reader: Option<PathBuf>,
     pub(super) keys: Keys,
     pub(super) limits: Limits,
     pub(super) metrics: Arc<Metrics>,
@@ -53,6 +55,7 @@ impl App {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Self {
             name: settings.name.clone(),
+            pdf_reader: settings.pdf_reader.clone(),
             keys: settings.keys.clone(),
             limits: settings.limits.clone(),
             metrics: Arc::new(Metrics::new()?),

@@ -10,7 +10,7 @@ use arrow_array::{
     ArrayRef, DictionaryArray, Int64Array, LargeStringArray, RecordBatch, StringArray,
     StringViewArray,
 };
-use fineprint::batch::{self, Discovery, Failure, Processed, Source, Walk, WalkOptions};
+use fineprint::batch::{self, Discovery, Expand, Failure, Processed, Source, Walk, WalkOptions};
 use fineprint::classify::Scores;
 use fineprint::document::{BlockKind, Document, DocumentError, Format, ParseOptions, extract};
 use fineprint::encode::Input;
@@ -620,7 +620,8 @@ fn read_all(folder: &Path) -> Vec<Processed> {
         done.push(processed);
         Ok::<(), std::io::Error>(())
     };
-    batch::run(inputs.into_iter(), &options, &score, &mut sink, &|_| ()).unwrap();
+    let inputs = Expand::new(inputs.into_iter(), &options);
+    batch::run(inputs, &options, &score, &mut sink, &|_| ()).unwrap();
     done
 }
 

@@ -89,9 +89,125 @@ fn a_form_has_several_documents_one_of_which_may_fail() {
     let documents = reply.json()["documents"].clone();
     assert_eq!(documents[0]["document"], "a.md");
     assert_eq!(documents[0]["format"], "markdown");
-    assert_eq!(documents[0]["sentence_count"], 8);
+    assert_eq!(documents[0]["sentence_count"], 9);
     assert_eq!(documents[1]["document"], "b.pdf");
     assert_eq!(documents[1]["status"], "failed");
+}
+
+/// POLICY, later: one sentence turned, one added, one gone, one in other words.
+const LATER: &str = "# Acme privacy policy
+
+Acme collects your **name**, postal address and e-mail address when you register.
+
+## Sharing
+
+We use your data to:
+
+- show you advertising;
+- train our models, unless you opt out.
+
+We may sell your data to anyone. You can ask us to erase it at any time. We share it with the police.
+";
+
+#[test]
+fn comparisons_are_those_of_the_command_line() {
+    let sandbox = Sandbox::with(&[
+        ("old.md", POLICY),
+        ("new.md", LATER),
+        ("fr.txt", FRENCH),
+        ("fr2.txt", &FRENCH.replace("nom", "prénom")),
+    ]);
+    let server = Server::start(&[]);
+    let mut sizes = Vec::new();
+    for (old, new, options, query) in [
+        ("old.md", "new.md", &[][..], ""),
+        ("old.md", "new.md", &["--min-probability", "0.6"], "min_probability=0.6"),
+        ("old.md", "new.md", &["--category", "data-sale"], "category=data-sale"),
+        ("old.md", "old.md", &[], ""),
+        ("fr.txt", "fr2.txt", &["--any-language"], "any_language=true"),
+    ] {
+        let local = sandbox.run(&[&["diff", old, new, "--format", "json"], options].concat());
+        let local: Value = serde_json::from_str(&local.stdout).unwrap();
+        sizes.push(local["categories"].as_array().unwrap().len());
+        let path = format!("/v1/diff?{query}");
+        let edition = |name: &str| json!({"name": name, "text": sandbox.read(name)});
+        let body = json!({"old": edition(old), "new": edition(new)});
+        let reply = server.post(&path, &body.to_string());
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.json(), local, "{query}");
+
+        // The same in a form, the new edition first.
+        let part = |field: &str, name: &str| {
+            let text = sandbox.read(name);
+            format!(
+                "--B\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
+                 Content-Type: application/octet-stream\r\n\r\n{text}\r\n"
+            )
+        };
+        let form = format!("{}{}--B--\r\n", part("new", new), part("old", old));
+        let headers = [("Content-Type", "multipart/form-data; boundary=B")];
+        assert_eq!(server.send("POST", &path, &headers, form.as_bytes()).json(), local);
+    }
+    // The options leave some out, and the same is no change.
+    assert!(sizes[0] > sizes[1].min(sizes[2]) && sizes[3] == 0, "{sizes:?}");
+}
+
+#[test]
+fn comparisons_are_refused_in_words() {
+    let server = Server::start(&["--max-document", "2048"]);
+    let post = |path: &str, body: Value| {
+        let reply = server.post(path, &body.to_string());
+        let error = reply.json()["error"].clone();
+        (reply.status, error["code"].as_str().unwrap().to_owned(), error["message"].to_string())
+    };
+    let text = |text: &str| json!({"text": text});
+    for (body, status, code, words) in [
+        (json!({"old": text("a")}), 422, "invalid_request", "missing field `new`"),
+        (
+            json!({"old": ["name", "a", null], "new": text("a")}),
+            422,
+            "invalid_request",
+            "an object",
+        ),
+        (
+            json!({"old": text("a"), "new": {"text": "b", "txet": 1}}),
+            422,
+            "invalid_request",
+            "txet",
+        ),
+        (
+            json!({"old": text("a"), "new": {"text": "b", "media_type": "image/png"}}),
+            422,
+            "invalid_request",
+            "image/png",
+        ),
+        (
+            json!({"old": {"text": "a", "name": "n".repeat(1025)}, "new": text("b")}),
+            422,
+            "invalid_request",
+            "`old` has more than 1024 bytes",
+        ),
+        (json!({"old": text("a"), "new": text(FRENCH)}), 422, "other_language", "French"),
+        (
+            json!({"old": text("a"), "new": text("\u{89}PNG\r\n\u{1a}\n\0\0\0\0\0\0")}),
+            422,
+            "unreadable",
+            "the new edition",
+        ),
+        (json!({"old": text("a"), "new": text(&"b".repeat(2048))}), 413, "too_large", "2048 bytes"),
+    ] {
+        let (got, name, message) = post("/v1/diff", body);
+        assert_eq!((got, name.as_str()), (status, code), "{message}");
+        assert!(message.contains(words), "{message}");
+    }
+    let two = json!({"old": text("a"), "new": text("b")});
+    assert_eq!(post("/v1/diff?category=nothing", two.clone()).0, 422);
+    assert_eq!(post("/v1/diff?min_probability=2", two.clone()).0, 422);
+    assert_eq!(post("/v1/diff?explain=true", two).1, "invalid_query");
+    let form = "--B\r\nContent-Disposition: form-data; name=\"old\"\r\n\r\na\r\n--B--\r\n";
+    let headers = [("Content-Type", "multipart/form-data; boundary=B")];
+    let reply = server.send("POST", "/v1/diff", &headers, form.as_bytes());
+    assert_eq!((reply.status, &reply.json()["error"]["code"]), (422, &json!("invalid_form")));
 }
 
 #[test]
@@ -300,7 +416,9 @@ fn every_operation_of_the_openapi_document_is_there_and_errors_have_their_schema
     assert_eq!((head.status, head.body.len()), (200, 0));
     for page in ["/", "/docs"] {
         let page = server.get(page);
-        assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(policy.contains("style-src 'sha256-") && policy.contains("frame-ancestors 'none'"));
         assert!(!page.text().contains("http://") && !page.text().contains("https://"));
     }
 }
@@ -323,7 +441,7 @@ fn without_a_key_nothing_but_probes_and_pages_is_answered() {
             walked += 1;
         }
     }
-    assert!(walked >= 24 * 8);
+    assert!(walked >= 25 * 8);
     for odd in [
         "//v1/model",
         "/v1/model/",

@@ -373,7 +373,7 @@ fn stopping_waits_for_a_document_and_not_for_idle_or_half_sent_requests() {
     server.signal();
     let reply = read_reply(&mut stream).expect("the whole stream");
     let last: Value = serde_json::from_str(reply.text().lines().last().unwrap()).unwrap();
-    assert_eq!(last["sentence_count"], 2_400);
+    assert_eq!(last["sentence_count"], 2_700);
     let (status, log) = server.wait();
     assert_eq!(status, Some(0), "{log}");
 }

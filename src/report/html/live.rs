@@ -11,6 +11,10 @@ use super::{View, page};
 use crate::report::record::Run;
 use crate::report::summary::Scope;
 
+/// The script that makes a document's summary, `fineprint.summary(sentences)`, once all of its
+/// sentences are there.
+pub const SUMMARY: &str = include_str!("summary.js");
+
 /// The body of a page for the findings of `run`; `tools` stands above them, such as a form.
 ///
 /// # Errors
@@ -52,15 +56,16 @@ mod tests {
         let form = html! { p { "a form" } };
         let body = body("Read a text", &run, &form).unwrap();
         let scripts = ["fineprint.addRecord({})"];
-        let page = Page { title: "Read", body: &body, scripts: &scripts, may_connect: true };
-        let page = page.render().into_string();
-        assert!(page.contains("connect-src 'self'; style-src 'sha256-"));
+        let page =
+            Page { title: "Read", body: &body, styles: &[], scripts: &scripts, may_connect: true };
+        let made = page.render().into_string();
+        assert!(made.contains("connect-src 'self'; style-src 'sha256-"));
         // printf 'fineprint.addRecord({})' | openssl dgst -sha256 -binary | base64
-        assert!(page.contains("'sha256-o6y+1L+6h6LeTWAK/fgid4rgEXpukwdS+T3Wx41Wg5c='"), "{page}");
-        assert!(page.contains("<p>a form</p>") && page.contains("id=\"documents\"></div>"));
-        assert!(page.contains("&lt;own&gt;") && !page.contains("<own>"));
-        assert!(!page.contains("/home/someone"));
-        let without = Page { title: "Read", body: &body, scripts: &[], may_connect: false };
+        assert!(made.contains("'sha256-o6y+1L+6h6LeTWAK/fgid4rgEXpukwdS+T3Wx41Wg5c='"), "{made}");
+        assert!(made.contains("<p>a form</p>") && made.contains("id=\"documents\"></div>"));
+        assert!(made.contains("&lt;own&gt;") && !made.contains("<own>"));
+        assert!(!made.contains("/home/someone"));
+        let without = Page { scripts: &[], may_connect: false, ..page };
         assert!(!without.render().into_string().contains("connect-src"));
     }
 }

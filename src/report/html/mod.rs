@@ -81,7 +81,13 @@ impl<W: Write, S: Read + Write + Seek> Report for Html<W, S> {
             }
             (page::foot(&view.run))
         };
-        let page = page::Page { title: &title, body: &body, scripts: &[], may_connect: false };
+        let page = page::Page {
+            title: &title,
+            body: &body,
+            styles: &[],
+            scripts: &[],
+            may_connect: false,
+        };
         let page = page.render().into_string();
         let (before, after) = page.split_once(PLACE).unwrap_or((&page, ""));
         self.out.write_all(before.as_bytes())?;

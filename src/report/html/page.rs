@@ -19,6 +19,8 @@ pub struct Page<'a> {
     pub title: &'a str,
     /// What is in it, which has an element with the id `report`.
     pub body: &'a Markup,
+    /// Styles after [`STYLE`], such as those of a live page's form.
+    pub styles: &'a [&'a str],
     /// Scripts after [`SCRIPT`], such as that of a live page.
     pub scripts: &'a [&'a str],
     /// Whether the scripts may talk to the server that the page came from.
@@ -26,37 +28,45 @@ pub struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// The whole page.
-    ///
-    /// Its policy allows its style and scripts, by their hashes, and nothing else: no network, no
-    /// frames, no forms, no inline handlers.
-    pub fn render(&self) -> Markup {
-        let scripts = || std::iter::once(&SCRIPT).chain(self.scripts);
-        let hashes: Vec<String> = scripts().map(|script| source(script)).collect();
+    fn all_styles(&self) -> impl Iterator<Item = &'_ str> {
+        std::iter::once(STYLE).chain(self.styles.iter().copied())
+    }
+
+    fn all_scripts(&self) -> impl Iterator<Item = &'_ str> {
+        std::iter::once(SCRIPT).chain(self.scripts.iter().copied())
+    }
+
+    /// The security policy: it allows the styles and scripts of the page, by their hashes, and
+    /// nothing else: no network, no frames, no forms, no inline handlers.
+    pub fn policy(&self) -> String {
         let connect = if self.may_connect { "connect-src 'self'; " } else { "" };
-        let policy = format!(
+        format!(
             "default-src 'none'; {connect}style-src {}; script-src {}; base-uri 'none'; \
              form-action 'none'",
-            source(STYLE),
-            hashes.join(" ")
-        );
+            sources(self.all_styles()),
+            sources(self.all_scripts())
+        )
+    }
+
+    /// The whole page, with its [policy](Self::policy).
+    pub fn render(&self) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" {
                 head {
                     meta charset="utf-8";
-                    meta http-equiv="Content-Security-Policy" content=(policy);
+                    meta http-equiv="Content-Security-Policy" content=(self.policy());
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="referrer" content="no-referrer";
                     meta name="color-scheme" content="light dark";
                     meta name="generator" content={ "fineprint " (env!("CARGO_PKG_VERSION")) };
                     title { (self.title) }
-                    style { (PreEscaped(STYLE)) }
+                    @for style in self.all_styles() { style { (PreEscaped(style)) } }
                 }
                 body {
                     a.skip href="#report" { "Skip to the report" }
                     (self.body)
-                    @for script in scripts() { script { (PreEscaped(script)) } }
+                    @for script in self.all_scripts() { script { (PreEscaped(script)) } }
                 }
             }
         }
@@ -173,6 +183,11 @@ fn short(model: &str) -> &str {
         return model;
     }
     model.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(model)
+}
+
+/// Styles or scripts as a security policy names them.
+pub fn sources<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    texts.map(source).collect::<Vec<_>>().join(" ")
 }
 
 /// A style or script as a security policy names it: by its SHA-256 in base64.

@@ -216,18 +216,18 @@ const fineprint = (() => {
       element("ul", {}, ...sentence.findings.map(item)),
       element("button", { class: "copy js", type: "button", "aria-label": `Copy quote of sentence ${n}` }, "Copy quote"));
   };
+  const facts = (record) => ({
+    classified: [record.format || "", record.language || "language unclear",
+      count(record.sentence_count, "sentence"), count(record.finding_count, "finding")].join(" · "),
+    "other-language": "Not classified",
+    failed: "Not read",
+  }[record.status]);
   const addDocument = (record) => {
     state.number += 1;
     state.block = null;
     const id = `d${state.number}`;
-    const facts = {
-      classified: [record.format || "", record.language || "language unclear",
-        count(record.sentence_count, "sentence"), count(record.finding_count, "finding")].join(" · "),
-      "other-language": "Not classified",
-      failed: "Not read",
-    }[record.status];
     const header = element("header", {}, element("h2", { id: `${id}-name` }, record.document),
-      element("p", { class: "facts" }, facts));
+      element("p", { class: "facts" }, facts(record)));
     if (record.notice) header.append(element("p", { class: "notice" }, record.notice));
     const made = element("article", {
       class: "document", id, "data-document": record.document, "aria-labelledby": `${id}-name`,
@@ -266,6 +266,17 @@ const fineprint = (() => {
     if (record.record === "document") addDocument(record);
     if (record.record === "sentence") addSentence(record);
   };
+  // Says of the last document what is known only behind its sentences.
+  const complete = (record) => {
+    documents.lastElementChild.querySelector(".facts").textContent = facts(record);
+    filter();
+  };
+  // Takes all documents away.
+  const clear = () => {
+    documents.replaceChildren();
+    state.number = 0;
+    filter();
+  };
   if (documents && fields.category) filter();
-  return { addRecord, filter, jump };
+  return { addRecord, clear, complete, count, element, filter, jump };
 })();

@@ -81,14 +81,14 @@ pub(in crate::serve) async fn documents(
     let wants_stream = accepts_ndjson(request.headers());
     let opened = app.open()?;
     let held = body::read(&app, request, app.limits.document_bytes, "--max-document").await?;
-    let sources = read::sources(held, &query).await?;
+    let uploads = read::uploads(held, &query).await?;
     let session = opened.admit()?;
     let classifier = session.classifier()?;
     let output = Output::resolve(&query.asked(), classifier)?;
     let run = Run::new(classifier, query.run_options());
-    let bytes = sources.iter().map(|source| source.bytes.len()).sum();
+    let bytes = uploads.iter().map(|upload| upload.bytes.len()).sum();
     let mut documents =
-        session.parsing(bytes, move |session| read::read(session, sources, &query)).await?;
+        session.parsing(bytes, move |session| read::read(session, uploads, &query)).await?;
     if let [Read { name: _, text: Text::Failed(reason) }] = documents.as_slice() {
         return Err(ApiError::unprocessable("unreadable", reason));
     }

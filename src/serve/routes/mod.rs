@@ -1,6 +1,7 @@
 //! The routes, and what stands around all of them.
 
 pub(super) mod classify;
+pub(super) mod diff;
 pub(super) mod documents;
 pub(super) mod health;
 pub(super) mod kserve;
@@ -8,6 +9,7 @@ pub(super) mod model;
 mod output;
 pub(super) mod page;
 pub(super) mod tei;
+mod upload;
 
 use std::any::Any;
 
@@ -36,6 +38,7 @@ pub(super) fn router(app: &Shared, origins: &[String]) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/v1/classify", post(classify::classify))
         .route("/v1/documents", post(documents::documents))
+        .route("/v1/diff", post(diff::diff))
         .route("/v1/labels", get(model::labels))
         .route("/v1/model", get(model::model))
         .route("/predict", post(tei::predict))

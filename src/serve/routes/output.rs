@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use serde::Deserialize;
+
 use super::super::error::ApiError;
 use super::super::metrics::Metrics;
 use crate::classify::Classifier;
@@ -11,6 +13,18 @@ use crate::report::{Explain, Filter, Recorder};
 
 /// Most names of categories in a request, a bound on nonsense.
 const CATEGORIES: usize = 256;
+
+/// Names separated by commas.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(from = "String")]
+pub(in crate::serve) struct Categories(pub(super) Vec<String>);
+
+impl From<String> for Categories {
+    fn from(text: String) -> Self {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        Self(names.map(str::to_owned).collect())
+    }
+}
 
 /// What is output, checked.
 #[derive(Debug, Clone)]
@@ -65,6 +79,10 @@ impl Output {
     /// Whether making records takes scores of its own.
     pub(super) fn explains(&self) -> bool {
         self.explain
+    }
+
+    pub(super) fn filter(&self) -> &Filter {
+        &self.filter
     }
 
     pub(super) fn recorder<'a>(&self, classifier: &'a Classifier) -> Recorder<'a> {

@@ -6,13 +6,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::super::error::ApiError;
-use super::super::output::Asked;
+use super::super::output::{Asked, Categories};
+use super::super::upload::NAME_BYTES;
 use crate::document::Format;
 use crate::label::Stance;
 use crate::report::record::RunOptions;
 
-/// Longest name of a document in bytes.
-const NAME_BYTES: usize = 1024;
 /// What a document without a name is called.
 const NAME: &str = "document";
 
@@ -26,7 +25,7 @@ pub(in crate::serve) struct DocumentsQuery {
     #[param(max_length = 1024)]
     name: Option<String>,
     /// The format of all documents, instead of telling it by type, extension and content.
-    #[param(example = "markdown", pattern = "^(markdown|html|text)$")]
+    #[param(example = "markdown", pattern = "^(markdown|html|text|docx|pdf)$")]
     input_format: Option<String>,
     /// Take every line as one ready-made sentence.
     #[serde(default)]
@@ -52,18 +51,6 @@ pub(in crate::serve) struct DocumentsQuery {
     /// Output the probabilities of all categories with each sentence.
     #[serde(default)]
     probabilities: bool,
-}
-
-/// Names separated by commas.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(from = "String")]
-struct Categories(Vec<String>);
-
-impl From<String> for Categories {
-    fn from(text: String) -> Self {
-        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-        Self(names.map(str::to_owned).collect())
-    }
 }
 
 impl DocumentsQuery {
@@ -111,6 +98,7 @@ impl DocumentsQuery {
         RunOptions {
             input_format: self.format().ok().flatten().map(|format| format.to_string()),
             lines: self.lines,
+            text_column: None,
             any_language: self.any_language,
             category: self.category.0.clone(),
             stance: self.stance,

@@ -1,40 +1,15 @@
 //! From a request's body to documents cut into sentences and sequences.
 
-use axum::body::Body;
-use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::{HeaderValue, StatusCode, header};
-use bytes::Bytes;
-
 use super::super::super::body::{Held, media_type};
 use super::super::super::error::ApiError;
 use super::super::super::state::{Session, failed};
+use super::super::upload::{self, Part, Upload};
 use super::query::DocumentsQuery;
 use crate::classify::{Row, Scores, input_of};
-use crate::document::{Document, Format, ParseOptions};
+use crate::document::Document;
 use crate::encode::{Encoded, Input};
 use crate::limits::SERVE_DOCUMENTS;
 use crate::segment::{Sentence, sentences};
-
-/// Formats whose media types say only that the content tells what it is.
-const TOLD_BY_CONTENT: [&str; 8] = [
-    "",
-    "application/octet-stream",
-    "application/pdf",
-    "application/rtf",
-    "application/epub+zip",
-    "application/vnd.oasis.opendocument.text",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    // What `curl --data-binary` says unless told otherwise.
-    "application/x-www-form-urlencoded",
-];
-
-/// A document as it was sent.
-#[derive(Debug)]
-pub(super) struct Source {
-    name: String,
-    format: Option<Format>,
-    pub(super) bytes: Bytes,
-}
 
 /// A document that was read.
 #[derive(Debug)]
@@ -87,80 +62,37 @@ impl Read {
 }
 
 /// The documents of a body.
-pub(super) async fn sources(held: Held, query: &DocumentsQuery) -> Result<Vec<Source>, ApiError> {
-    let kind = media_type(&held.headers);
-    if kind != "multipart/form-data" {
-        let format = format_of(&kind)?;
-        return Ok(vec![Source { name: query.name().to_owned(), format, bytes: held.bytes }]);
+pub(super) async fn uploads(held: Held, query: &DocumentsQuery) -> Result<Vec<Upload>, ApiError> {
+    if !upload::is_form(&held) {
+        let format = upload::format_of(&media_type(&held.headers))?;
+        return Ok(vec![Upload { name: query.name().to_owned(), format, bytes: held.bytes }]);
     }
-    let malformed = || ApiError::bad_request("invalid_form", "the form is malformed");
-    let content_type =
-        held.headers.get(header::CONTENT_TYPE).cloned().unwrap_or(HeaderValue::from_static(""));
-    let mut request = Request::new(Body::from(held.bytes.clone()));
-    request.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    *request.extensions_mut() = held.extensions.clone();
-    let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
-    let mut sources = Vec::new();
-    while let Some(field) = form.next_field().await.map_err(|_| malformed())? {
-        if sources.len() == SERVE_DOCUMENTS {
-            let message = format!("a form has at most {SERVE_DOCUMENTS} documents");
-            return Err(ApiError::unprocessable("too_many_documents", message));
-        }
-        let name = field.file_name().or(field.name()).unwrap_or(query.name()).to_owned();
-        let kind = field.content_type().unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        // A part that says nothing of its type is plain text by the standard; a file is told by
-        // its extension and its look.
-        let format = format_of(&kind)?;
-        let bytes = field.bytes().await.map_err(|_| malformed())?;
-        sources.push(Source { name, format, bytes });
-    }
-    if sources.is_empty() {
-        return Err(ApiError::bad_request("empty", "the form has no document"));
-    }
-    Ok(sources)
-}
-
-/// The format that a media type stands for; `None` where extension and content tell it.
-fn format_of(kind: &str) -> Result<Option<Format>, ApiError> {
-    match kind {
-        "text/html" | "application/xhtml+xml" => Ok(Some(Format::Html)),
-        "text/markdown" | "text/x-markdown" => Ok(Some(Format::Markdown)),
-        "text/plain" => Ok(Some(Format::Text)),
-        other if TOLD_BY_CONTENT.contains(&other) => Ok(None),
-        _ => Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "content_type",
-            "send a document as text/html, text/markdown, text/plain, application/octet-stream \
-             (its content tells the format) or as a part of multipart/form-data",
-        )),
-    }
+    let named = |part: Part| {
+        let name = part.file.or(part.field).unwrap_or_else(|| query.name().to_owned());
+        Upload { name, format: part.format, bytes: part.bytes }
+    };
+    let parts = upload::form(&held, SERVE_DOCUMENTS).await?;
+    Ok(parts.into_iter().map(named).collect())
 }
 
 /// Reads documents and cuts them into sentences and sequences.
 pub(super) fn read(
     session: &Session,
-    sources: Vec<Source>,
+    uploads: Vec<Upload>,
     query: &DocumentsQuery,
 ) -> Result<Vec<Read>, ApiError> {
-    sources.into_iter().map(|source| one(session, source, query)).collect()
+    uploads.into_iter().map(|upload| one(session, upload, query)).collect()
 }
 
-fn one(session: &Session, source: Source, query: &DocumentsQuery) -> Result<Read, ApiError> {
-    let Source { name, format, bytes } = source;
+fn one(session: &Session, upload: Upload, query: &DocumentsQuery) -> Result<Read, ApiError> {
     let forced = query.format().ok().flatten();
-    let options =
-        ParseOptions { format: forced.or(format), name: Some(name.clone()), lines: query.lines() };
-    let document = match Document::parse_with(&bytes, &options) {
+    let document = match upload.parse(session.app(), forced, query.lines()) {
         Ok(document) => document,
-        Err(error) => return Ok(Read { name, text: Text::Failed(error.to_string()) }),
+        Err(error) => return Ok(Read { name: upload.name, text: Text::Failed(error) }),
     };
+    let name = upload.name;
     let sentences = sentences(&document);
-    let language = &session.classifier()?.settings().language;
-    let is_readable = query.any_language()
-        || language.is_empty()
-        || document.language().is_none_or(|found| found.code() == language);
-    if !is_readable {
+    if !(query.any_language() || upload::is_readable(session.classifier()?, &document)) {
         return Ok(Read { name, text: Text::OtherLanguage(document, sentences.len()) });
     }
     let inputs: Vec<Input<'_>> = sentences.iter().map(input_of).collect();
