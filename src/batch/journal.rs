@@ -34,6 +34,9 @@ const LOCK: &str = "lock";
 /// Longest time between two checkpoints while documents come in.
 const INTERVAL: Duration = Duration::from_millis(500);
 
+/// How long a folder's lock is waited for.
+const LOCK_WAIT: Duration = Duration::from_millis(250);
+
 /// Why a run cannot be started or gone on with.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -424,10 +427,18 @@ fn lock(folder: &Path) -> Result<File, JournalError> {
     let path = folder.join(LOCK);
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(JournalError::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Locked(folder.to_owned())),
-        Err(TryLockError::Error(source)) => Err(JournalError::Io { path, source }),
+    // A process that is just being started by ours holds what we hold until it becomes another
+    // program, so a lock that was given back can be taken for a moment still.
+    let until = Instant::now() + LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => return Err(JournalError::Locked(folder.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(JournalError::Io { path, source }),
+        }
     }
 }
 

@@ -468,7 +468,8 @@ mod tests {
         let set = LabelSet::builtin();
         let (texts, found) = in_document(Err("it is gone".into()), &source(), &rows, &set);
         assert_eq!((texts, found.failure.as_deref()), (vec![None], Some("it is gone")));
-        let (_, found) = in_document(Ok(b"%PDF-1.7 \0\x01".to_vec()), &source(), &rows, &set);
+        let (_, found) =
+            in_document(Ok(b"\x7fELF\x02\x01\x01\0\0\0\x03\0>\0".to_vec()), &source(), &rows, &set);
         assert!(found.failure.unwrap().contains("not text"));
         assert_eq!((found.sentences, found.sentences_found, found.context), (1, 0, 1));
     }

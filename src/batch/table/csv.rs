@@ -41,7 +41,11 @@ pub(super) fn rows(
     let Some(text) = names.iter().position(|name| *name == maker.text_column) else {
         return Err(maker.no_column(names.iter().map(String::as_str)));
     };
-    Ok(Box::new(Rows { reader, left, names, text, maker, number: 0, is_done: false }))
+    // Of CRLF the reader takes the LF with the next record, whose line it therefore counts short.
+    let breaks: u64 =
+        header.iter().flatten().filter(|byte| **byte == b'\n').count().try_into().unwrap_or(0);
+    let shift = (breaks + 2).saturating_sub(reader.position().line()).min(1);
+    Ok(Box::new(Rows { reader, left, names, text, shift, maker, number: 0, is_done: false }))
 }
 
 struct Rows {
@@ -49,6 +53,8 @@ struct Rows {
     left: Rc<Cell<usize>>,
     names: Vec<String>,
     text: usize,
+    /// By how much the reader's line numbers are short.
+    shift: u64,
     maker: Maker,
     number: usize,
     is_done: bool,
@@ -63,7 +69,7 @@ impl Iterator for Rows {
         }
         self.left.set(BUDGET);
         let mut record = ByteRecord::new();
-        let line = self.reader.position().line();
+        let line = self.reader.position().line() + self.shift;
         match self.reader.read_byte_record(&mut record) {
             Ok(true) => {
                 self.number += 1;
@@ -84,7 +90,7 @@ impl Iterator for Rows {
 
 impl Rows {
     fn row(&self, record: &ByteRecord) -> Result<Source, Failure> {
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, csv::Position::line) + self.shift;
         let (found, expected) = (record.len(), self.names.len());
         if found != expected {
             let reason =
