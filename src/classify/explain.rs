@@ -25,6 +25,9 @@ pub struct Span {
     pub weight: f32,
 }
 
+/// What scores inputs: as many scores as inputs, in their order.
+pub type ScoreWith<'a, E> = dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, E> + 'a;
+
 impl Classifier {
     /// The deciding words of a finding, in the order of the text.
     ///
@@ -47,7 +50,7 @@ impl Classifier {
     pub fn explain_with<E>(
         input: &Input<'_>,
         finding: &Finding,
-        score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, E>,
+        score: &ScoreWith<'_, E>,
     ) -> Result<Vec<Span>, E> {
         let words: Vec<Range<usize>> = input
             .text

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use engine::EngineKind;
 pub use error::ClassifyError;
-pub use explain::Span;
+pub use explain::{ScoreWith, Span};
 pub use scoring::States;
 pub use store::{Store, StoreKey, Work};
 

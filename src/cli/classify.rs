@@ -206,14 +206,14 @@ enum Backend {
     Here(Box<Classifier>, Attached),
     /// A server.
     #[cfg(feature = "client")]
-    Server(Server),
+    Server(Box<Server>),
 }
 
 impl Backend {
     fn open(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Self> {
         #[cfg(feature = "client")]
         if let Some(url) = &args.server {
-            return Server::open(url).map(Self::Server);
+            return Server::open(url).map(Box::new).map(Self::Server);
         }
         let started = Instant::now();
         let classifier = Classifier::load(&args.model.model, &args.engine.options())?;

@@ -47,19 +47,16 @@ pub(super) fn completions(args: &CompletionsArgs, printer: &Printer) -> anyhow::
 /// Prints or writes manual pages.
 pub(super) fn man(args: &ManArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let command = CommandLine::command();
-    match &args.dir {
-        Some(folder) => {
-            std::fs::create_dir_all(folder)
-                .and_then(|()| clap_mangen::generate_to(command, folder))
-                .with_context(|| format!("cannot write to {}", folder.display()))?;
-        }
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(command).render(&mut page)?;
-            let mut out = printer.stdout();
-            out.write_all(&page)?;
-            out.flush()?;
-        }
+    if let Some(folder) = &args.dir {
+        std::fs::create_dir_all(folder)
+            .and_then(|()| clap_mangen::generate_to(command, folder))
+            .with_context(|| format!("cannot write to {}", folder.display()))?;
+    } else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command).render(&mut page)?;
+        let mut out = printer.stdout();
+        out.write_all(&page)?;
+        out.flush()?;
     }
     Ok(Exit::Done)
 }

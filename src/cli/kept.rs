@@ -110,7 +110,7 @@ impl Kept {
         let records = folder.join(RECORDS);
         let render = |to: &Path| {
             let limit = shown_findings(args.all);
-            report::write(&[records.clone()], args.format, limit, Some(to), printer)
+            report::write(std::slice::from_ref(&records), args.format, limit, Some(to), printer)
         };
         let Some(file) = self.file else {
             if let Some(extension) = args.format.extension() {

@@ -146,7 +146,7 @@ pub(super) fn run(args: &ServeArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let limits = args.limits.limits();
     if args.print_limits {
         let mut out = printer.stdout();
-        writeln!(out, "{:<18} {:<34} {}", "option", "value", "beyond it")?;
+        writeln!(out, "{:<18} {:<34} beyond it", "option", "value")?;
         for row in limits.table() {
             writeln!(out, "{:<18} {:<34} {}", row.option, row.value, row.answer)?;
         }

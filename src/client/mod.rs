@@ -23,11 +23,11 @@ use wire::{Answer, Failure, Model};
 /// The time to connect.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The time for a request as a whole; the server's own deadline is shorter.
-const CALL: Duration = Duration::from_secs(300);
+const CALL: Duration = Duration::from_mins(5);
 /// The server closes connections that are idle for longer than its own limit (5 s).
 const IDLE: Duration = Duration::from_secs(2);
 /// How long a busy server is waited for.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Largest answer in bytes: 1 GiB, for documents with all probabilities are long.
 const ANSWER_BYTES: u64 = 1 << 30;
 
@@ -84,7 +84,9 @@ impl Client {
     pub fn run(&self) -> Result<Run, ClientError> {
         let mut answer = self.patiently(|headers| {
             let mut request = self.agent.get(format!("{}/v1/model", self.base));
-            request.headers_mut().map(|own| own.extend(headers));
+            if let Some(own) = request.headers_mut() {
+                own.extend(headers);
+            }
             request.call()
         })?;
         let model: Model = self.read(&mut answer)?;
@@ -108,7 +110,9 @@ impl Client {
         let url = format!("{}/v1/documents", self.base);
         let sent = self.patiently(|headers| {
             let mut request = self.agent.post(&url).content_type("application/octet-stream");
-            request.headers_mut().map(|own| own.extend(headers));
+            if let Some(own) = request.headers_mut() {
+                own.extend(headers);
+            }
             for (option, value) in wire::query(options, name) {
                 request = request.query(option, value);
             }
@@ -224,6 +228,6 @@ mod tests {
         assert_eq!(after(StatusCode::UNPROCESSABLE_ENTITY), None);
         headers.insert("retry-after", "9999".parse().unwrap());
         let long = retry_after(StatusCode::SERVICE_UNAVAILABLE, &headers);
-        assert_eq!(long, Some(Duration::from_secs(60)));
+        assert_eq!(long, Some(Duration::from_mins(1)));
     }
 }

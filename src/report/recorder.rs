@@ -1,6 +1,6 @@
 //! From a classified document to its records: which findings are shown, and with what.
 
-use crate::classify::{Classifier, ClassifyError, Finding, Scores, input_of};
+use crate::classify::{Classifier, ClassifyError, Finding, ScoreWith, Scores, input_of};
 use crate::document::{BlockKind, Document, Place};
 use crate::encode::Input;
 use crate::label::{LabelSet, Stance};
@@ -114,7 +114,7 @@ impl Recorder<'_> {
     pub fn part<E>(
         &self,
         part: &Part<'_>,
-        score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, E>,
+        score: &ScoreWith<'_, E>,
     ) -> Result<(Vec<SentenceRecord>, Vec<usize>), E> {
         let labels = self.classifier.labels();
         let mut asserted = vec![0; labels.len()];
@@ -161,7 +161,7 @@ impl Recorder<'_> {
         &self,
         input: &Input<'_>,
         scores: &Scores,
-        score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, E>,
+        score: &ScoreWith<'_, E>,
     ) -> Result<(Vec<FindingRecord>, Option<Probabilities>), E> {
         let labels = self.classifier.labels();
         let mut records = Vec::new();
@@ -211,7 +211,7 @@ impl Recorder<'_> {
 fn evidence<E>(
     input: &Input<'_>,
     finding: &Finding,
-    score: &dyn Fn(&[Input<'_>]) -> Result<Vec<Scores>, E>,
+    score: &ScoreWith<'_, E>,
 ) -> Result<Vec<EvidenceRecord>, E> {
     let spans = Classifier::explain_with(input, finding, score)?;
     Ok(spans

@@ -50,18 +50,19 @@ pub(super) async fn run(
             let (stream, _) = listener.accept().await?;
             Ok::<_, io::Error>((place, stream))
         };
-        let accepted = match until {
-            Some(until) => match timeout_at(until, next).await {
+        let accepted = if let Some(until) = until {
+            match timeout_at(until, next).await {
                 Ok(accepted) => accepted,
                 Err(_) => return graceful,
-            },
-            None => tokio::select! {
+            }
+        } else {
+            tokio::select! {
                 accepted = next => accepted,
                 _ = stop.wait_for(|stop| *stop) => {
                     until = Some(Instant::now() + LINGER);
                     continue;
                 }
-            },
+            }
         };
         let (place, stream) = match accepted {
             Ok(accepted) => accepted,

@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the code, and a page of it.
+//! The `OpenAPI` document, made from the code, and a page of it.
 
 mod page;
 
@@ -60,7 +60,7 @@ struct Api;
 /// The name of the way in which keys are shown.
 const BEARER: &str = "bearer";
 
-/// The OpenAPI 3.1 document of the server.
+/// The `OpenAPI` 3.1 document of the server.
 pub(super) fn document() -> OpenApi {
     let mut api = Api::openapi();
     for (path, item) in &mut api.paths.paths {

@@ -131,7 +131,7 @@ mod tests {
     fn a_hundred_poisoned_requests_leave_the_others_and_the_workers_alone() {
         let bounds = Bounds {
             tokens: 10_000,
-            wait: Duration::from_secs(60),
+            wait: Duration::from_mins(1),
             batch_tokens: 64,
             fill: Duration::ZERO,
             workers: 2,

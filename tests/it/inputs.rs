@@ -244,7 +244,7 @@ fn a_git_revision_is_read_by_branch_tag_prefix_and_path() {
     assert_eq!(documents(&run)[0].1, ["We ask first."]);
     for (address, reason) in [
         ("git:terms.git@gone", "no revision `gone`"),
-        ("git:terms.git@main~9", "beyond the first commit"),
+        ("git:terms.git@main~9", "history is not that long"),
         ("git:terms.git@main:no/such", "no such file or folder"),
         ("git:elsewhere@main", "no git repository at elsewhere: write git:PATH@REVISION"),
     ] {

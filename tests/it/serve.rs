@@ -1,7 +1,6 @@
 //! `fineprint serve` as clients meet it, over plain sockets, with the fixture model.
 //!
 //! How it holds up under load, slow clients and signals is in `serve_holding_up`.
-#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use serde_json::{Value, json};
 
@@ -316,7 +315,7 @@ fn text_embeddings_inference_is_spoken() {
     assert_eq!((empty.status, &empty.json()["error_type"]), (400, &json!("Empty")));
     assert_eq!(server.get("/health").status, 200);
     let info = server.get("/info").json();
-    assert_eq!(info["model_type"]["classifier"]["label2id"]["!data-sale"].as_u64().is_some(), true);
+    assert!(info["model_type"]["classifier"]["label2id"]["!data-sale"].as_u64().is_some());
     let tokens = post("/tokenize", json!({"inputs": TEXT})).json();
     let words: String = tokens[0]
         .as_array()

@@ -1,4 +1,4 @@
-//! The OpenAPI document as a page that needs nothing else.
+//! The `OpenAPI` document as a page that needs nothing else.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The Open Inference Protocol (KServe v2), with the binary tensor data extension.
+//! The Open Inference Protocol (`KServe` v2), with the binary tensor data extension.
 //!
 //! Inputs: `text` (BYTES), and where wanted `lead_in` (BYTES) of the same shape. Outputs: `scores`
 //! (FP32, texts × labels), `labels` (BYTES, the labels' names), `findings` (BYTES, one JSON array

@@ -1,5 +1,5 @@
 //! The pages: one that reads and compares documents at `/`, the documentation at `/docs`, and the
-//! OpenAPI document behind it.
+//! `OpenAPI` document behind it.
 
 mod form;
 
@@ -86,7 +86,7 @@ pub(in crate::serve) async fn docs() -> Response {
     answer(PAGE.clone(), &POLICY)
 }
 
-/// This documentation as OpenAPI 3.1.
+/// This documentation as `OpenAPI` 3.1.
 #[utoipa::path(get, path = "/openapi.json", tag = "Pages",
     responses((status = 200, description = "The OpenAPI document.", body = Object)))]
 pub(in crate::serve) async fn openapi(State(app): State<Shared>) -> impl IntoResponse {

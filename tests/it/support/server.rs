@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::sandbox::Sandbox;
 
 /// Longest wait for anything that must happen: far more than it takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server that ends with its test.
 pub(crate) struct Server {

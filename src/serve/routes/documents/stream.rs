@@ -126,7 +126,7 @@ impl Stream {
 /// Logits as they come, handed on in the order of the sequences.
 struct Rows {
     ticket: Ticket,
-    rows: Vec<Option<Row>>,
+    waiting: Vec<Option<Row>>,
     /// The first sequence that was not handed on.
     at: usize,
 }
@@ -138,7 +138,7 @@ impl Rows {
             _ => 0,
         };
         let count: usize = documents.iter().map(count).sum();
-        Self { ticket, rows: vec![None; count], at: 0 }
+        Self { ticket, waiting: vec![None; count], at: 0 }
     }
 
     /// The scores of at least one of the sentences that have so many sequences each.
@@ -150,7 +150,7 @@ impl Rows {
         loop {
             let mut scores = Vec::new();
             for &count in windows {
-                let own = self.rows.get(self.at..self.at + count).unwrap_or_default();
+                let own = self.waiting.get(self.at..self.at + count).unwrap_or_default();
                 let own: Option<Vec<Row>> = own.iter().cloned().collect();
                 let Some(own) = own else { break };
                 scores.push(session.classifier()?.merge(&own).map_err(|error| failed(&error))?);
@@ -162,7 +162,7 @@ impl Rows {
             let first = session.within(self.ticket.next()).await?;
             let mut answer = Some(first.ok_or_else(ApiError::internal)?);
             while let Some(next) = answer {
-                if let Some(slot) = self.rows.get_mut(next.index) {
+                if let Some(slot) = self.waiting.get_mut(next.index) {
                     *slot = Some(next.row.map_err(fault)?);
                 }
                 answer = self.ticket.ready();

@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn binary_elements_read_back_and_bad_ones_are_refused() {
-        let texts = ["".to_owned(), "We sell é.".to_owned()];
+        let texts = [String::new(), "We sell é.".to_owned()];
         let bytes = to_binary(&texts);
         assert_eq!(from_binary(&bytes, 10).unwrap(), texts);
         for cut in 1..bytes.len() {
