@@ -69,7 +69,7 @@ pub struct DiffArgs {
     /// Write all changes to FILE as accepted, for --baseline of later runs.
     #[arg(long, value_name = "FILE", help_heading = "Changes")]
     pub write_baseline: Option<PathBuf>,
-    /// Mark the changes as suppressed that the [[suppress]] tables of a TOML file cover.
+    /// Mark the changes as suppressed that the suppress tables of a TOML file cover.
     ///
     /// A table has a `reason` and one or more of `fingerprint`, `change`, `category` and
     /// `contains` (words of the old or new sentence); with `expires` it holds to the end of that

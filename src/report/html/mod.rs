@@ -1,7 +1,7 @@
 //! The HTML report: one file that needs no network, and reads without scripts.
 //!
-//! [`page`] is the frame with styles, script and security policy; [`article`] a document with its
-//! findings in place; [`summary`] its table; [`overview`] the table over a corpus. The script
+//! [`page`] is the frame with styles, script and security policy; `article` a document with its
+//! findings in place; `summary` its table; `overview` the table over a corpus. The script
 //! (`report.js`) filters, jumps and copies, and can append records to a live page, with the same
 //! markup. All text is escaped by `maud`.
 

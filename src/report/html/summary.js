@@ -4,6 +4,12 @@
 fineprint.summary = (() => {
   const { element } = fineprint;
   const QUOTE_CHARS = 240;
+  const ROLES = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", td: "cell" };
+  // A part of a table; roles are said because the style lays tables out as blocks on narrow screens.
+  const part = (tag, attributes, ...children) => {
+    const role = ROLES[tag] || (attributes.scope === "col" ? "columnheader" : "rowheader");
+    return element(tag, { ...attributes, role }, ...children);
+  };
   const hasStance = document.getElementById("stance") !== null;
   const stances = hasStance ? ["asserted", "denied"] : ["asserted"];
   const groups = [...document.querySelectorAll("#category optgroup")].map((group) => ({
@@ -42,7 +48,7 @@ fineprint.summary = (() => {
     }, String(cell.count));
   };
   const row = (category, cellOf) => {
-    const quotes = element("td", { class: "quote" });
+    const quotes = part("td", { class: "quote" });
     for (const stance of stances) {
       const cell = cellOf(category.id, stance);
       if (!cell) continue;
@@ -53,8 +59,8 @@ fineprint.summary = (() => {
         element("a", { class: "ref", href: `#s${index}`, "aria-label": `To sentence ${index}` }, String(index)));
       quotes.append(line);
     }
-    return element("tr", { "data-category": category.id }, element("th", { scope: "row" }, category.title),
-      ...stances.map((stance) => element("td", { class: "number" }, count(category, stance, cellOf(category.id, stance)))),
+    return part("tr", { "data-category": category.id }, part("th", { scope: "row" }, category.title),
+      ...stances.map((stance) => part("td", { class: "number" }, count(category, stance, cellOf(category.id, stance)))),
       quotes);
   };
 
@@ -67,15 +73,15 @@ fineprint.summary = (() => {
     const said = groups.map((group) => ({ ...group, categories: group.categories.filter(isSaid) }))
       .filter((group) => group.categories.length > 0);
     if (said.length > 0) {
-      const head = element("tr", {}, element("th", { scope: "col" }, "Category"),
-        ...stances.map((stance) => element("th", { class: "number", scope: "col" }, hasStance ? stance : "found")),
-        element("th", { scope: "col" }, "Most telling sentence"));
-      const table = element("table", {}, element("thead", {}, head));
+      const head = part("tr", {}, part("th", { scope: "col" }, "Category"),
+        ...stances.map((stance) => part("th", { class: "number", scope: "col" }, hasStance ? stance : "found")),
+        part("th", { scope: "col" }, "Most telling sentence"));
+      const table = part("table", {}, part("thead", {}, head));
       for (const group of said) {
-        const body = element("tbody", {});
+        const body = part("tbody", {});
         if (group.title) {
-          body.append(element("tr", { class: "group" },
-            element("th", { colspan: stances.length + 2, scope: "rowgroup" }, group.title)));
+          body.append(part("tr", { class: "group" },
+            part("th", { colspan: stances.length + 2, scope: "rowgroup" }, group.title)));
         }
         body.append(...group.categories.map((category) => row(category, cellOf)));
         table.append(body);
