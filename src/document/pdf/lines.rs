@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_raised_figure_stays_in_its_row() {
-        let mut note = word("1", 31.0, 104.0);
+        let mut note = word("1", 30.0, 104.0);
         note.size = 6.0;
         let pieces =
             vec![word("data", 10.0, 100.0), note, word("next", 10.0, 88.0), word("x", 0.0, 76.0)];
