@@ -221,8 +221,10 @@ fn a_closed_pipe_ends_quietly_and_a_full_disk_is_an_error_in_every_format() {
     for format in ALL.into_iter().filter(|format| *format != "parquet") {
         for verb in [["classify", "policy.md"], ["report", "saved.jsonl"]] {
             let arguments = [&verb[..], &["--format", format]].concat();
-            let mut child = sandbox.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
-            drop(child.stdout.take());
+            // Closed before the program starts, or it could be done before the pipe is closed.
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let child = sandbox.command(&arguments).stdout(writer).spawn().unwrap();
             let output = child.wait_with_output().unwrap();
             assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
             assert_eq!(output.status.code(), Some(0), "{arguments:?}");
