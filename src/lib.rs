@@ -14,6 +14,7 @@ pub mod cli;
 pub mod client;
 pub mod compare;
 pub mod corpus;
+mod digest;
 pub mod document;
 pub mod encode;
 pub mod eval;

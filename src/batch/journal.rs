@@ -18,6 +18,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::AtomicFile;
+use crate::digest::hex;
+use crate::report::record::Status;
 
 /// Version of the journal.
 const SCHEMA: &str = "fineprint-journal/1";
@@ -111,8 +113,8 @@ pub struct Entry {
     pub document: String,
     /// SHA-256 of its bytes in hexadecimal; null where it could not be read.
     pub sha256: Option<String>,
-    /// `classified`, `other-language` or `failed`.
-    pub status: String,
+    /// What became of it.
+    pub status: Status,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -155,15 +157,6 @@ struct Checkpoint {
 struct Extent {
     bytes: u64,
     sha256: String,
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(digest: impl AsRef<[u8]>) -> String {
-    use std::fmt::Write as _;
-    digest.as_ref().iter().fold(String::new(), |mut digits, byte| {
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
 }
 
 /// A file that only grows, with the digest of what it holds.
@@ -559,7 +552,7 @@ mod tests {
             number,
             document: format!("{number}.md"),
             sha256: Some(hex(Sha256::digest([number as u8]))),
-            status: "classified".to_owned(),
+            status: Status::Classified,
             reason: None,
             source_bytes: 10,
             sentences: 1,

@@ -8,8 +8,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::AtomicFile;
-use super::journal::{Entry, JournalError, MANIFEST, RunFolder, hex};
+use super::journal::{Entry, JournalError, MANIFEST, RunFolder};
 use super::shard::Shard;
+use crate::digest::hex;
+use crate::report::record::Status;
 
 /// Version of the manifest.
 const SCHEMA: &str = "fineprint-manifest/1";
@@ -71,10 +73,10 @@ pub struct Counts {
 impl Counts {
     pub(super) fn add(&mut self, entry: &Entry) {
         self.documents += 1;
-        match entry.status.as_str() {
-            "failed" => self.failed += 1,
-            "other-language" => self.other_language += 1,
-            _ => self.classified += 1,
+        match entry.status {
+            Status::Failed => self.failed += 1,
+            Status::OtherLanguage => self.other_language += 1,
+            Status::Classified => self.classified += 1,
         }
         self.source_bytes += entry.source_bytes;
         self.sentences += entry.sentences;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::compression::{stem, unpacked};
-use super::journal::hex;
 use super::table::Columns;
+use crate::digest::hex;
 use crate::limits::DOCUMENT_BYTES;
 
 /// What standard input is called in results.

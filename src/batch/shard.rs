@@ -9,9 +9,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::journal::{Entry, hex};
+use super::journal::Entry;
 use super::manifest::{Inputs, InputsDigest};
 use super::read::{Failure, Source};
+use crate::digest::hex;
 
 /// A part of a corpus, `i/n`: the inputs whose content hashes to it, so that parts stay the same
 /// when files are renamed or others are added.
@@ -138,9 +139,7 @@ impl<I: Iterator<Item = Result<Source, Failure>>> Iterator for Remaining<I> {
                 }
                 Err(failure) => (failure.name.clone(), None),
             };
-            if self.shard.is_some() || self.done.front().is_some() {
-                state.digest.add(&name, sha256.as_deref());
-            }
+            state.digest.add(&name, sha256.as_deref());
             if self.shard.is_some_and(|shard| !shard.takes(&name, sha256.as_deref())) {
                 continue;
             }

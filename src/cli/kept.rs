@@ -9,7 +9,7 @@ use super::args::{ClassifyArgs, OutputFormat};
 use super::output::{self, shown_findings};
 use super::printer::Printer;
 use super::report;
-use crate::batch::{Entry, Existing, Ledger, Manifest, RECORDS, Remaining, RunFolder, now};
+use crate::batch::{Entry, Existing, Ledger, Manifest, RECORDS, Remaining, RunFolder, Shard, now};
 use crate::report::record::{Run, Status};
 use crate::report::{DocumentReport, JsonLines, Report};
 
@@ -22,7 +22,7 @@ pub(super) struct Kept {
     folder: RunFolder,
     /// The file that the records become; none for `--output-dir`.
     file: Option<PathBuf>,
-    shard: Option<crate::batch::Shard>,
+    shard: Option<Shard>,
     ledger: Ledger,
     started: String,
 }
@@ -76,7 +76,7 @@ impl Kept {
             number: self.ledger.finished(&record.document, sha256),
             document: record.document.clone(),
             sha256: sha256.map(str::to_owned),
-            status: status(record.status).to_owned(),
+            status: record.status,
             reason: record.notice.clone().filter(|_| record.status == Status::Failed),
             source_bytes: bytes,
             sentences: record.sentence_count,
@@ -179,13 +179,4 @@ pub(super) fn part_of(file: &Path) -> PathBuf {
     let mut folder = file.as_os_str().to_owned();
     folder.push(PART);
     folder.into()
-}
-
-/// A status as the records write it.
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Classified => "classified",
-        Status::OtherLanguage => "other-language",
-        Status::Failed => "failed",
-    }
 }

@@ -9,6 +9,7 @@ use super::change::{Change, ChangeKind};
 use super::form::normal;
 use super::record::{CategoryRecord, ChangeStatus};
 use crate::calendar::Day;
+use crate::digest::hex;
 
 /// Name and version of the baseline's form.
 const BASELINE_SCHEMA: &str = "fineprint-baseline/1";
@@ -27,7 +28,7 @@ pub(super) fn fingerprint(
     let stance = change.stance().map_or("", crate::label::Stance::as_str);
     let parts = [category, change.kind.as_str(), stance, &words(old), &words(new)];
     let digest = Sha256::digest(parts.join("\n").as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()[..DIGITS].to_owned()
+    hex(digest)[..DIGITS].to_owned()
 }
 
 /// Accepted changes, as `--write-baseline` writes them.

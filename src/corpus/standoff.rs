@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::CorpusError;
 use super::search::Wanted;
-use super::words::{ID_BYTES, Underscore, Words, first_bytes, from_hex, hex};
+use super::words::{ID_BYTES, Underscore, Words, first_bytes, from_hex};
+use crate::digest::hex;
 use crate::eval::examples::{Source, for_each_line};
 use crate::eval::{EvalError, Example};
 use crate::label::{Label, LabelSet};
@@ -70,7 +71,7 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", hex(&self.id), self.words)?;
+        write!(f, "{}:{}", hex(self.id), self.words)?;
         self.chars.map_or(Ok(()), |chars| write!(f, "+{chars}"))
     }
 }
@@ -122,7 +123,7 @@ pub struct Row {
 impl Row {
     /// The sentence's id.
     pub fn id(&self) -> String {
-        hex(&self.text.id)
+        hex(self.text.id)
     }
 
     /// Whether `text` is the exact text.
@@ -182,7 +183,7 @@ pub fn strip(
         }
         let text =
             Reference::to(&example.text, usize::MAX).ok_or_else(|| fail("no word in its text"))?;
-        if hex(&text.id) != example.id {
+        if hex(text.id) != example.id {
             return Err(fail("its id is not the hash of its words"));
         }
         if text.words > MAX_WORDS {
@@ -229,7 +230,7 @@ pub fn write_rows(mut writer: impl Write, rows: &[Row], labels: &LabelSet) -> st
             "{}\t{}\t{}\t{}\t{}\t{}\t{heading}\t{lead_in}\t{previous}",
             row.id(),
             row.text.words,
-            hex(&row.check),
+            hex(row.check),
             names.join(","),
             row.sampled,
             row.source,

@@ -7,6 +7,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use crate::digest::hex;
 use regex::Regex;
 use sha2::{Digest, Sha256};
 
@@ -107,12 +108,7 @@ pub(super) fn first_bytes<const N: usize>(digest: &[u8]) -> [u8; N] {
 /// with one space between them.
 pub fn sentence_id(text: &str) -> String {
     let words = Words::of(text, Underscore::InWord);
-    hex(&words.id(words.len()))
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(words.id(words.len()))
 }
 
 /// Reads what [`hex`] writes, if it is of the right length.
@@ -158,7 +154,7 @@ mod tests {
 
     #[test]
     fn hexadecimal_reads_back() {
-        assert_eq!(from_hex::<2>(&hex(&[0x0f, 0xa0])), Some([0x0f, 0xa0]));
+        assert_eq!(from_hex::<2>(&hex([0x0f, 0xa0])), Some([0x0f, 0xa0]));
         for bad in ["0fa", "0fa00", "0fxx", "+f+a", "é12"] {
             assert_eq!(from_hex::<2>(bad), None, "{bad}");
         }

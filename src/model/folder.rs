@@ -12,6 +12,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 
 use super::ModelError;
+use crate::digest::hex;
 
 /// File names of a model folder in digest order, each with its limit in bytes.
 const FILES: [(&str, u64); 4] = [
@@ -180,7 +181,7 @@ impl ModelFiles {
                 hash.update(bytes);
             }
         }
-        hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        hex(hash.finalize())
     }
 }
 

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::record::{FindingRecord, Run, SentenceRecord, Status, rounded};
 use super::summary::Scope;
 use super::{DocumentReport, Report, check_finite, not_begun, uri};
+use crate::digest::hex;
 use crate::label::{Category, Taxonomy};
 
 /// Where the schema is published.
@@ -226,6 +227,5 @@ fn fingerprint(
     let digest: [u8; 32] = hash.finalize().into();
     let occurrence = seen.entry(digest).or_insert(0);
     *occurrence += 1;
-    let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{digest}:{occurrence}")
+    format!("{}:{occurrence}", hex(&digest[..16]))
 }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::TrainError;
 use super::loss::Target;
+use crate::digest::hex;
 use crate::encode::{Context, Encoded, Tokenizer};
 use crate::eval::predictions::{Prediction, StoredPredictions};
 use crate::eval::{Example, Predictor, examples};
@@ -137,5 +138,5 @@ pub fn soft_targets(
 /// [`TrainError::Io`] when it cannot be read.
 pub fn digest(path: &Path) -> Result<String, TrainError> {
     let bytes = std::fs::read(path).map_err(|e| TrainError::io(path, e))?;
-    Ok(Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect())
+    Ok(hex(Sha256::digest(&bytes)))
 }

@@ -15,6 +15,7 @@ use super::optimizer::{AdamW, schedule};
 use super::output::{self, Manifest};
 use super::step::{self, Model, Noise, Workers};
 use super::{LayerChoice, Optimisation, TrainError, TrainOptions};
+use crate::digest::hex;
 use crate::encode::{Encoded, Tokenizer};
 use crate::eval::rule::{Fit, Rule, cross_fit};
 use crate::eval::tally::Tally;
@@ -461,7 +462,7 @@ pub(super) fn digest_of(
         hash.update(digest.as_bytes());
     }
     hash.update(init.as_bytes());
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    hex(hash.finalize())
 }
 
 fn sigmoid(logit: f32) -> f32 {

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest up; a room uses only rooms of a lower rank.
-const RANKS: [(&str, u32); 21] = [
+const RANKS: [(&str, u32); 22] = [
     ("limits", 0),
+    ("digest", 0),
     ("label", 0),
     ("calendar", 0),
     ("document", 1),

@@ -17,6 +17,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::EvalError;
+use crate::digest::hex;
 use crate::label::{Label, LabelSet};
 
 /// Longest line of an example file in bytes; a sentence is a few hundred.
@@ -102,8 +103,7 @@ pub fn sentence_id(text: &str) -> String {
         }
         clean.push_str(&word.to_lowercase());
     }
-    let digest = Sha256::digest(clean.as_bytes());
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(clean.as_bytes())[..6])
 }
 
 /// A row as the file has it, before its labels are looked up.
