@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::args::{EngineArgs, ModelArgs, PlainFormat};
 use super::cache::CacheArgs;
+use super::classify::reading_documents;
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::batch::{self, Discovery, Source, Walk, WalkOptions};
@@ -107,9 +108,8 @@ pub(super) fn run(args: &BenchArgs, printer: &Printer) -> anyhow::Result<Exit> {
 
     let batch_options = batch::Options {
         language: classifier.settings().language.clone(),
-        pdf_reader: std::env::current_exe().ok(),
         threads: args.engine.threads,
-        ..batch::Options::default()
+        ..reading_documents(None, false)
     };
     let sentences = sentences(args, &batch_options, &classifier)?;
     let inputs = sentences.inputs();

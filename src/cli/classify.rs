@@ -273,7 +273,7 @@ fn options(args: &ClassifyArgs, plan: &Plan) -> RunOptions {
 
 impl InputFormat {
     /// The format of documents that it forces.
-    pub(super) fn document(self) -> Option<Format> {
+    fn document(self) -> Option<Format> {
         match self {
             Self::Markdown => Some(Format::Markdown),
             Self::Html => Some(Format::Html),
@@ -300,20 +300,24 @@ impl InputFormat {
     }
 }
 
-/// How documents are read.
+/// How documents and tables are read.
 fn reading(args: &ClassifyArgs) -> batch::Options {
     batch::Options {
-        parse: ParseOptions {
-            format: args.input_format.and_then(InputFormat::document),
-            name: None,
-            lines: args.lines,
-        },
-        pdf_reader: std::env::current_exe().ok(),
         tables: TableOptions {
             format: args.input_format.and_then(InputFormat::table),
             text_column: args.text_column.clone(),
         },
         threads: args.engine.threads,
+        ..reading_documents(args.input_format, args.lines)
+    }
+}
+
+/// How documents are read by this program, which reads PDFs in another process of itself.
+pub(super) fn reading_documents(format: Option<InputFormat>, lines: bool) -> batch::Options {
+    let format = format.and_then(InputFormat::document);
+    batch::Options {
+        parse: ParseOptions { format, name: None, lines },
+        pdf_reader: std::env::current_exe().ok(),
         ..batch::Options::default()
     }
 }

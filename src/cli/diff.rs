@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::args::{EngineArgs, InputFormat, ModelArgs, probability};
 use super::cache::CacheArgs;
-use super::classify::indices;
+use super::classify::{indices, reading_documents};
 use super::exit::Exit;
 use super::output::{Output, cannot_write, shown_findings};
 use super::printer::Printer;
@@ -21,7 +21,6 @@ use crate::compare::{
     Baseline, Expected, FailOn, Lexicon, Statement, Style, Suppression, align_statements, compare,
     html, markdown, statements, text,
 };
-use crate::document::ParseOptions;
 use crate::encode::Input;
 
 /// Longest baseline or file of suppressions, in bytes.
@@ -212,12 +211,7 @@ fn read(
 ) -> anyhow::Result<(String, Vec<Statement>)> {
     let source = if path == Path::new("-") { Source::Stdin } else { Source::File(path.to_owned()) };
     let name = source.name();
-    let format = args.input_format.and_then(InputFormat::document);
-    let options = batch::Options {
-        parse: ParseOptions { format, name: None, lines: args.lines },
-        pdf_reader: std::env::current_exe().ok(),
-        ..batch::Options::default()
-    };
+    let options = reading_documents(args.input_format, args.lines);
     let document = batch::read_document(&source, &options)
         .map_err(|reason| anyhow::anyhow!("{name}: {reason}"))?;
     let wanted = &classifier.settings().language;
