@@ -65,11 +65,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(config) => config,
         Err(reason) => return refuse(&reason),
     };
-    let command = config::with_variables(CommandLine::command());
-    let command = match config.as_ref().map_or(Ok(command.clone()), |c| c.apply(command)) {
-        Ok(command) => command,
-        Err(reason) => return refuse(&reason),
-    };
+    let mut command = config::with_variables(CommandLine::command());
+    if let Some(config) = &config {
+        command = match config.apply(command) {
+            Ok(command) => command,
+            Err(reason) => return refuse(&reason),
+        };
+    }
     let matches = command.try_get_matches_from(arguments);
     let line = match matches.and_then(|matches| CommandLine::from_arg_matches(&matches)) {
         Ok(line) => line,
