@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Result as CandleResult, Tensor, Var};
 
-use super::ops::{self, Dropout, Embedding, Mask, Sequences};
+use super::ops::{self, Dropout, Embedding, Mask, Products, Sequences};
 use super::{EncoderConfig, ModelConfig, ModelError, Weights, composed};
 use crate::encode::Batch;
 
@@ -41,6 +41,7 @@ pub struct BertEncoder {
     pub(super) embedding: Embedding,
     pub(super) layers: Vec<BertLayer>,
     is_composed: bool,
+    products: Products,
 }
 
 /// What one layer's backward pass needs of its forward pass.
@@ -132,13 +133,22 @@ impl BertEncoder {
             eps: config.encoder.layer_norm_eps,
         };
         let is_composed = !embedding.word.device().is_cpu();
-        Ok(Self { config: config.encoder.clone(), embedding, layers, is_composed })
+        let products = Products::F32;
+        Ok(Self { config: config.encoder.clone(), embedding, layers, is_composed, products })
     }
 
     /// Takes the composed path on the CPU too, as the tests of that path do.
     #[must_use]
     pub fn composed(mut self) -> Self {
         self.is_composed = true;
+        self
+    }
+
+    /// Computes the matrix products of taped passes, and so of training, this way; a plain
+    /// forward pass stays in 32-bit floats.
+    #[must_use]
+    pub fn with_products(mut self, products: Products) -> Self {
+        self.products = products;
         self
     }
 
@@ -214,9 +224,10 @@ impl BertEncoder {
             tape.embedding_mask = mask;
             tape.layers.clear();
         }
+        let products = if tape.is_some() { self.products } else { Products::F32 };
         for layer in &self.layers {
             let masks = [dropout.attention(), dropout.hidden(), dropout.hidden()];
-            let (next, kept) = self.layer(layer, states, &sequences, masks)?;
+            let (next, kept) = self.layer(layer, states, &sequences, masks, products)?;
             states = next;
             if let Some(tape) = tape.as_deref_mut() {
                 tape.layers.push(kept);
@@ -231,16 +242,17 @@ impl BertEncoder {
         input: Tensor,
         sequences: &Sequences,
         masks: [Option<Mask>; 3],
+        products: Products,
     ) -> CandleResult<(Tensor, LayerTape)> {
         let heads = self.config.num_attention_heads;
         let eps = self.config.layer_norm_eps;
-        let qkv = linear(&input, &layer.qkv)?;
+        let qkv = products.linear(&input, &layer.qkv)?;
         let context = ops::attention(&qkv, &layer.qkv_bias, sequences, heads, masks[0])?;
-        let attended = linear(&context, &layer.out)?;
+        let attended = products.linear(&context, &layer.out)?;
         let middle = ops::add_norm(&attended, &input, &layer.out_norm, eps, masks[1])?;
-        let up = linear(&middle, &layer.up)?;
+        let up = products.linear(&middle, &layer.up)?;
         let active = ops::gelu(&up, &layer.up_bias, self.config.hidden_act)?;
-        let down = linear(&active, &layer.down)?;
+        let down = products.linear(&active, &layer.down)?;
         let output = ops::add_norm(&down, &middle, &layer.down_norm, eps, masks[2])?;
         let tape = LayerTape { input, qkv, context, attended, middle, up, active, down, masks };
         Ok((output, tape))
@@ -284,17 +296,17 @@ impl BertEncoder {
         grad: &Tensor,
     ) -> CandleResult<(Tensor, [Tensor; 8])> {
         let heads = self.config.num_attention_heads;
-        let eps = self.config.layer_norm_eps;
+        let (eps, products) = (self.config.layer_norm_eps, self.products);
         let [attention, first, second] = kept.masks;
         let norm =
             ops::add_norm_backward(&kept.down, &kept.middle, &layer.down_norm, eps, second, grad)?;
         let (down_norm, dmiddle) = (norm.params, norm.residual);
-        let down = weight_grad(&norm.x, &kept.active)?;
-        let dactive = norm.x.matmul(&layer.down)?;
+        let down = products.weight_grad(&norm.x, &kept.active)?;
+        let dactive = products.input_grad(&norm.x, &layer.down)?;
         let act = self.config.hidden_act;
         let (dup, up_bias) = ops::gelu_backward(&kept.up, &layer.up_bias, act, &dactive)?;
-        let up = weight_grad(&dup, &kept.middle)?;
-        let dmiddle = ops::add(&dmiddle, &dup.matmul(&layer.up)?)?;
+        let up = products.weight_grad(&dup, &kept.middle)?;
+        let dmiddle = ops::add(&dmiddle, &products.input_grad(&dup, &layer.up)?)?;
         let norm = ops::add_norm_backward(
             &kept.attended,
             &kept.input,
@@ -303,8 +315,8 @@ impl BertEncoder {
             first,
             &dmiddle,
         )?;
-        let out = weight_grad(&norm.x, &kept.context)?;
-        let dcontext = norm.x.matmul(&layer.out)?;
+        let out = products.weight_grad(&norm.x, &kept.context)?;
+        let dcontext = products.input_grad(&norm.x, &layer.out)?;
         let (dqkv, qkv_bias) = ops::attention_backward(
             &kept.qkv,
             &layer.qkv_bias,
@@ -313,8 +325,8 @@ impl BertEncoder {
             attention,
             &dcontext,
         )?;
-        let qkv = weight_grad(&dqkv, &kept.input)?;
-        let dinput = ops::add(&norm.residual, &dqkv.matmul(&layer.qkv)?)?;
+        let qkv = products.weight_grad(&dqkv, &kept.input)?;
+        let dinput = ops::add(&norm.residual, &products.input_grad(&dqkv, &layer.qkv)?)?;
         Ok((dinput, [qkv, qkv_bias, out, norm.params, up, up_bias, down, down_norm]))
     }
 
@@ -410,12 +422,12 @@ impl BertEncoder {
 
 /// `x · weightᵀ`.
 pub(super) fn linear(x: &Tensor, weight: &Tensor) -> CandleResult<Tensor> {
-    x.matmul(&weight.t()?)
+    Products::F32.linear(x, weight)
 }
 
 /// Gradient of the matrix of [`linear`].
 pub(super) fn weight_grad(grad: &Tensor, x: &Tensor) -> CandleResult<Tensor> {
-    grad.t()?.matmul(x)
+    Products::F32.weight_grad(grad, x)
 }
 
 /// The rows of the three embedding tables for each token.

@@ -154,7 +154,8 @@ impl<'a> Run<'a> {
         let given = ModelConfig::from_json(&init.config)?;
         let (config, weights) = initial(init, &given, &options.layers)?;
         let config = config.without_head();
-        let encoder = BertEncoder::load(&config, &weights)?;
+        let products = options.optimisation.products();
+        let encoder = BertEncoder::load(&config, &weights)?.with_products(products);
         let head = MaskedHead::fresh(&encoder, mix(options.seed ^ 0x3A5C))?;
         let (max_tokens, max_context) = (options.max_tokens, options.max_context_tokens);
         let tokenizer = config.tokenizer(&init.tokenizer, max_tokens, max_context)?;

@@ -438,4 +438,33 @@ mod tests {
             assert!(ours > 0.0 && cosine > 0.995, "{}: cosine {cosine}", parameter.name);
         }
     }
+
+    #[test]
+    fn gradients_in_bfloat16_point_the_same_way() {
+        use crate::model::ops::Products;
+        let (mut model, data, loss) = fixture();
+        let workers = Workers::new(1).unwrap();
+        let noise = Noise { hidden: 0.1, attention: 0.1, key: 5 };
+        let all = |model: &Model| {
+            let step = gradients(model, &data, &[0, 1, 2, 3], &loss, noise, &workers).unwrap();
+            let parameters = [model.encoder.parameters(), model.head.parameters()].concat();
+            let mut values = Vec::new();
+            for (parameter, gradient) in parameters.iter().zip(step.gradients) {
+                let dims = parameter.tensor.dims2().unwrap_or((1, parameter.tensor.elem_count()));
+                for part in gradient.into_dense(dims).unwrap() {
+                    values.extend(part.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+                }
+            }
+            values
+        };
+        let exact = all(&model);
+        model.encoder = model.encoder.with_products(Products::Bf16);
+        let rounded = all(&model);
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+        };
+        let lengths = (dot(&exact, &exact) * dot(&rounded, &rounded)).sqrt();
+        let cosine = dot(&exact, &rounded) / lengths;
+        assert!(cosine > 0.999 && exact != rounded, "{cosine}");
+    }
 }
