@@ -68,7 +68,7 @@ fn by_rows(tile: &[u32], pairs: usize, lines: &[[[u32; 16]; 2]], out: &mut [[f32
     let rows: [&[u32]; TILE] = std::array::from_fn(|r| &tile[r * pairs..][..lines.len()]);
     let mut sums = [[_mm512_setzero_ps(); 2]; TILE];
     for (p, &line) in lines.iter().enumerate() {
-        let b = line.map(vector);
+        let b = [vector(line[0]), vector(line[1])];
         for r in 0..TILE {
             let a = bfloats(_mm512_set1_epi32(rows[r][p] as i32));
             sums[r][0] = _mm512_dpbf16_ps(sums[r][0], a, b[0]);
@@ -84,7 +84,7 @@ fn by_pairs(tile: &[u32], lines: &[[[u32; 16]; 2]], out: &mut [[f32; PANEL]; TIL
     let (columns, _) = tile.as_chunks::<TILE>();
     let mut sums = [[_mm512_setzero_ps(); 2]; TILE];
     for (column, &line) in columns.iter().zip(lines) {
-        let b = line.map(vector);
+        let b = [vector(line[0]), vector(line[1])];
         for r in 0..TILE {
             let a = bfloats(_mm512_set1_epi32(column[r] as i32));
             sums[r][0] = _mm512_dpbf16_ps(sums[r][0], a, b[0]);
