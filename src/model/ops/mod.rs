@@ -23,8 +23,9 @@ mod math;
 mod mean;
 mod norm;
 mod random;
+pub mod relative;
 
-pub use attention::{Sequences, attention, attention_backward};
+pub use attention::{AttentionGrads, Sequences, attention, attention_backward};
 pub use cross_entropy::cross_entropy;
 pub use embed::{EmbedGrads, Embedding, embed, embed_backward};
 pub use gelu::{gelu, gelu_backward};
