@@ -252,7 +252,7 @@ impl Task for Run<'_> {
             let found = self.head.gradients(&words, &states, &positions, &targets, scale)?;
             let encoder = self.encoder.backward(&batch, tape, found.states)?;
             let head = [found.dense, vec![found.words]].concat();
-            Ok(Part { batch, loss: found.loss, encoder, head })
+            Ok(Part { loss: found.loss, encoder, head })
         };
         let mut done = over_parts(&lengths, &self.workers, noise, encoder.hidden_size, work)?;
         if !done.loss.is_finite() {

@@ -18,6 +18,7 @@ mod diff;
 mod document;
 mod engine;
 mod eval;
+mod families;
 mod git;
 mod habits;
 mod history;

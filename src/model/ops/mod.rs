@@ -27,8 +27,9 @@ mod math;
 mod mean;
 mod norm;
 mod random;
+pub mod relative;
 
-pub use attention::{Sequences, attention, attention_backward};
+pub use attention::{AttentionGrads, Sequences, attention, attention_backward};
 pub use bf16::Products;
 pub use cross_entropy::cross_entropy;
 pub use embed::{EmbedGrads, Embedding, embed, embed_backward};
