@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Imported, Sink, open};
+use super::{Imported, Place, Sink, open};
 use crate::corpus::CorpusError;
 use crate::eval::examples::{describe, for_each_line};
 
@@ -38,7 +38,7 @@ struct Row {
 }
 
 /// The name and the grade of a tag; nothing for a tag that is no clause type.
-fn clause(tag: &str) -> Result<Option<(&'static str, u8)>, String> {
+pub(super) fn clause(tag: &str) -> Result<Option<(&'static str, u8)>, String> {
     if OTHER_TAGS.contains(&tag) {
         return Ok(None);
     }
@@ -63,7 +63,7 @@ pub fn read(path: &Path, sink: &mut Sink) -> Result<(), CorpusError> {
         let row = serde_json::from_str(text).map_err(|error| describe(&error)).and_then(imported);
         match row {
             Ok(row) => sink.take(row),
-            Err(reason) if failed.is_ok() => failed = sink.bad(path, line, &reason),
+            Err(reason) if failed.is_ok() => failed = sink.bad(path, Place::Line(line), &reason),
             Err(_) => {}
         }
         Ok(())

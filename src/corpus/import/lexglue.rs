@@ -7,9 +7,9 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::table::{self, text_of};
+use super::table::{self, Object, text_of};
 use super::{Imported, Sink};
 use crate::corpus::CorpusError;
 
@@ -37,7 +37,7 @@ pub fn read(path: &Path, sink: &mut Sink) -> Result<(), CorpusError> {
     })
 }
 
-fn imported(row: &Map<String, Value>, part: &str) -> Result<Imported, String> {
+fn imported(row: &Object, part: &str) -> Result<Imported, String> {
     let text = text_of(row, "text")?;
     let part = match row.get("data_type").and_then(Value::as_str) {
         Some("val") => "validation".to_owned(),

@@ -2,16 +2,27 @@
 //!
 //! One module a format; each reads files into [`Imported`] texts with the labels' own names and
 //! nothing decided yet: which of fineprint's categories a foreign label means is the business of a
-//! crosswalk. All of them hand their rows to a [`Sink`], which counts what was taken and what was
-//! dropped and why, and refuses a malformed row with its file, line and reason.
+//! [`Crosswalk`]. All of them hand their rows to a [`Sink`], which counts what was taken and what
+//! was dropped and why, and refuses a malformed row with its file, line and reason.
 
 pub mod claudette;
+pub mod claudette_folders;
+mod crosswalk;
+pub mod doccano;
+pub mod hf_dataset;
+pub mod label_studio;
 pub mod lexglue;
+pub mod opp115;
 pub mod polisis;
+mod sink;
+mod spans;
 mod table;
+pub mod tosdr;
 
-use std::collections::BTreeMap;
 use std::path::Path;
+
+pub use crosswalk::Crosswalk;
+pub use sink::{Place, Sink};
 
 use super::CorpusError;
 
@@ -28,6 +39,10 @@ pub struct Imported {
     pub document: String,
     /// The part of the data set, such as `train` or the number of a fold; empty if unknown.
     pub part: String,
+    /// The nearest heading; empty for none.
+    pub heading: String,
+    /// The sentence that introduces the list which this one is an item of; empty for none.
+    pub lead_in: String,
 }
 
 impl Imported {
@@ -40,52 +55,114 @@ impl Imported {
     }
 }
 
-/// What reading gave.
-#[derive(Debug, Default)]
-pub struct Sink {
-    /// The texts that were taken.
-    pub taken: Vec<Imported>,
-    /// Well-formed rows that were left out, by reason.
-    pub dropped: BTreeMap<String, usize>,
-    /// Malformed rows that were skipped, as their errors tell them.
-    pub bad: Vec<String>,
-    /// Skip malformed rows instead of refusing the file.
-    skip_bad: bool,
+/// A format of labelled data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// OPP-115 as CSV of text and label ([`polisis`]).
+    Polisis,
+    /// OPP-115 as its authors released it ([`opp115`]).
+    Opp115,
+    /// The CLAUDETTE corpus as JSON lines ([`claudette`]).
+    Claudette,
+    /// The CLAUDETTE corpora as folders of sentences and of tags ([`claudette_folders`]).
+    ClaudetteFolders,
+    /// UNFAIR-ToS of `LexGLUE` ([`lexglue`]).
+    UnfairTos,
+    /// Points of Terms of Service; Didn't Read ([`tosdr`]).
+    Tosdr,
+    /// Label Studio's JSON export ([`label_studio`]).
+    LabelStudio,
+    /// doccano's JSON lines ([`doccano`]).
+    Doccano,
+    /// A folder of Hugging Face `datasets` ([`hf_dataset`]).
+    HfDataset,
 }
 
-impl Sink {
-    /// An empty sink; with `skip_bad`, malformed rows are counted and skipped.
-    pub fn new(skip_bad: bool) -> Self {
-        Self { skip_bad, ..Self::default() }
-    }
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Polisis,
+        Self::Opp115,
+        Self::Claudette,
+        Self::ClaudetteFolders,
+        Self::UnfairTos,
+        Self::Tosdr,
+        Self::LabelStudio,
+        Self::Doccano,
+        Self::HfDataset,
+    ];
 
-    /// Takes a text; one that is blank is dropped.
-    pub fn take(&mut self, row: Imported) {
-        if row.text.trim().is_empty() {
-            self.drop("the text is blank");
-        } else {
-            self.taken.push(row);
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Polisis => "polisis",
+            Self::Opp115 => "opp115",
+            Self::Claudette => "claudette",
+            Self::ClaudetteFolders => "claudette-folders",
+            Self::UnfairTos => "unfair-tos",
+            Self::Tosdr => "tosdr",
+            Self::LabelStudio => "label-studio",
+            Self::Doccano => "doccano",
+            Self::HfDataset => "hf-dataset",
         }
     }
 
-    /// Counts a row that is well-formed and of no use.
-    pub fn drop(&mut self, reason: impl Into<String>) {
-        *self.dropped.entry(reason.into()).or_default() += 1;
+    /// The key of its labels in a crosswalk: formats of one data set share it.
+    pub fn vocabulary(self) -> &'static str {
+        match self {
+            Self::Polisis | Self::Opp115 => "opp115",
+            Self::Claudette | Self::ClaudetteFolders => "claudette",
+            other => other.as_str(),
+        }
     }
 
-    /// A malformed row, by the line where it begins (or its number in a table), from 1.
+    /// Reads one input.
     ///
     /// # Errors
-    /// [`CorpusError::Line`], unless such rows are to be skipped.
-    pub fn bad(&mut self, file: &Path, line: usize, reason: &str) -> Result<(), CorpusError> {
-        let error =
-            CorpusError::Line { file: file.display().to_string(), line, reason: reason.to_owned() };
-        if !self.skip_bad {
-            return Err(error);
+    /// [`CorpusError`] with file, line (or row) and reason.
+    pub fn read(self, path: &Path, options: &Options, sink: &mut Sink) -> Result<(), CorpusError> {
+        match self {
+            Self::Polisis => polisis::read(path, false, sink),
+            Self::Opp115 => opp115::read(path, options.agree.unwrap_or(2), sink),
+            Self::Claudette => claudette::read(path, sink),
+            Self::ClaudetteFolders => claudette_folders::read(path, sink),
+            Self::UnfairTos => lexglue::read(path, sink),
+            Self::Tosdr => tosdr::read(path, sink),
+            Self::LabelStudio => label_studio::read(path, options, sink),
+            Self::Doccano => doccano::read(path, sink),
+            Self::HfDataset => hf_dataset::read(path, options, sink),
         }
-        self.bad.push(error.to_string());
-        Ok(())
     }
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|f| f.as_str() == name).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|f| f.as_str()).collect();
+            format!("unknown format: use {}", names.join(", "))
+        })
+    }
+}
+
+/// What some of the formats leave open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// A label counts when so many annotators gave it; by default 2 for OPP-115, whose policies
+    /// have three, and 1 elsewhere.
+    pub agree: Option<usize>,
+    /// The field that holds the text, where the format does not say; by default `text`.
+    pub text_field: Option<String>,
+    /// The field that holds labels, where the format does not say; by default `labels`, or else
+    /// `label`.
+    pub label_field: Option<String>,
 }
 
 /// Opens a file for buffered reading.
@@ -94,4 +171,37 @@ fn open(path: &Path) -> Result<std::io::BufReader<std::fs::File>, CorpusError> {
         Ok(file) => Ok(std::io::BufReader::new(file)),
         Err(source) => Err(CorpusError::Io { path: path.to_owned(), source }),
     }
+}
+
+/// A whole text file.
+fn read_text(path: &Path) -> Result<String, CorpusError> {
+    let bytes =
+        std::fs::read(path).map_err(|source| CorpusError::Io { path: path.to_owned(), source })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1;
+        CorpusError::Line {
+            file: path.display().to_string(),
+            line,
+            reason: "not valid UTF-8".to_owned(),
+        }
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+}
+
+/// The files of a folder with an extension, in the order of their names.
+fn files_of(folder: &Path, extension: &str) -> Result<Vec<std::path::PathBuf>, CorpusError> {
+    let io = |source| CorpusError::Io { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension)) && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{Imported, Sink, open};
+use super::{Imported, Place, Sink, open};
 use crate::corpus::CorpusError;
 
 /// What a spreadsheet makes of a text that begins like a formula.
@@ -55,7 +55,7 @@ pub fn read(path: &Path, exact: bool, sink: &mut Sink) -> Result<(), CorpusError
                     csv::ErrorKind::Utf8 { .. } => "not valid UTF-8".to_owned(),
                     _ => error.to_string(),
                 };
-                sink.bad(path, line, &reason)?;
+                sink.bad(path, Place::Line(line), &reason)?;
                 continue;
             }
         }
@@ -65,14 +65,18 @@ pub fn read(path: &Path, exact: bool, sink: &mut Sink) -> Result<(), CorpusError
                 let reason = format!(
                     "{fields} fields where text and label are expected; quote text that has commas"
                 );
-                sink.bad(path, line, &reason)?;
+                sink.bad(path, Place::Line(line), &reason)?;
                 continue;
             }
         };
         if !LABELS.contains(&label) {
             let nearest = crate::label::nearest(label, LABELS.into_iter());
             let hint = nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-            sink.bad(path, line, &format!("unknown OPP-115 category `{label}`{hint}"))?;
+            sink.bad(
+                path,
+                Place::Line(line),
+                &format!("unknown OPP-115 category `{label}`{hint}"),
+            )?;
             continue;
         }
         if !exact && SPREADSHEET_ERRORS.contains(&text.trim()) {
