@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::BenchmarkError;
 use super::data::{Data, Split};
 use super::figures::Tally;
-use super::{Benchmark, BenchmarkError};
 use crate::batch::{AtomicFile, AtomicFolder};
 use crate::classify::{self, Classifier, EngineKind};
 use crate::digest::hex;
@@ -453,14 +453,4 @@ fn publish(results: &[RunResult], options: &Options) -> Result<(), BenchmarkErro
         folder.write(name, &bytes).map_err(|e| BenchmarkError::io(&to, e))?;
     }
     folder.commit().map_err(|e| BenchmarkError::io(&to, e))
-}
-
-impl RunResult {
-    /// Which benchmark's folder of runs this is of, as a report names it.
-    pub fn place(&self, benchmark: Benchmark) -> String {
-        match self.split.as_str() {
-            "" => format!("{benchmark} seed {}", self.seed),
-            split => format!("{benchmark} {split} seed {}", self.seed),
-        }
-    }
 }

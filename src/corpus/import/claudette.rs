@@ -9,9 +9,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Imported, Place, Sink, open};
+use super::{Imported, Sink, table};
 use crate::corpus::CorpusError;
-use crate::eval::examples::{describe, for_each_line};
+use crate::eval::examples::describe;
 
 /// The clause types: the tag without its grade, and the name that fineprint gives it.
 pub const TAGS: [(&str, &str); 9] = [
@@ -46,10 +46,11 @@ pub(super) fn clause(tag: &str) -> Result<Option<(&'static str, u8)>, String> {
         let known: Vec<&str> = TAGS.iter().map(|(tag, _)| *tag).collect();
         format!("unknown tag `{tag}`: a tag is one of {} and a grade 1, 2 or 3", known.join(", "))
     };
-    let grade = tag.bytes().last().filter(|b| (b'1'..=b'3').contains(b)).ok_or_else(unknown)?;
+    let grade =
+        tag.bytes().next_back().filter(|b| (b'1'..=b'3').contains(b)).ok_or_else(unknown)?;
     let short = &tag[..tag.len() - 1];
     let (_, name) = TAGS.iter().find(|(known, _)| *known == short).ok_or_else(unknown)?;
-    Ok(Some((name, grade - b'0')))
+    Ok(Some((*name, grade - b'0')))
 }
 
 /// Reads a file; labels are the names of the clause types that are unfair.
@@ -57,18 +58,11 @@ pub(super) fn clause(tag: &str) -> Result<Option<(&'static str, u8)>, String> {
 /// # Errors
 /// [`CorpusError`] with file and line for a malformed line or an unknown tag.
 pub fn read(path: &Path, sink: &mut Sink) -> Result<(), CorpusError> {
-    let name = path.display().to_string();
-    let mut failed: Result<(), CorpusError> = Ok(());
-    for_each_line(open(path)?, &name, |line, text| {
-        let row = serde_json::from_str(text).map_err(|error| describe(&error)).and_then(imported);
-        match row {
-            Ok(row) => sink.take(row),
-            Err(reason) if failed.is_ok() => failed = sink.bad(path, Place::Line(line), &reason),
-            Err(_) => {}
-        }
+    table::for_each_row(path, sink, |row, sink| {
+        let row = serde_json::from_value(row.clone().into()).map_err(|error| describe(&error))?;
+        sink.take(imported(row)?);
         Ok(())
-    })?;
-    failed
+    })
 }
 
 fn imported(row: Row) -> Result<Imported, String> {

@@ -94,7 +94,7 @@ fn first_corpus(folder: &Path, sink: &mut Sink) -> Result<(), CorpusError> {
             let marks = read_text(&marks_file)?;
             let marks = lines(&marks);
             same_length(&file, rows.len(), &marks_file, marks.len())?;
-            let label = TAGS.iter().find(|(known, _)| *known == tag).map_or(tag, |(_, name)| name);
+            let label = TAGS.iter().find(|(known, _)| *known == tag).map_or(tag, |(_, name)| *name);
             for (number, mark) in marks.iter().enumerate() {
                 match mark.trim() {
                     "1" => rows[number].add(label),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::spans::plain;
-use super::{Imported, Place, Sink, files_of, open, read_text};
+use super::{Imported, Sink, files_of, read_text, table};
 use crate::corpus::CorpusError;
 
 /// What separates segments.
@@ -73,28 +73,13 @@ fn policy(file: &Path, policies: &Path, agree: usize, sink: &mut Sink) -> Result
     let html = read_text(&policies.join(format!("{stem}.html")))?;
     let segments: Vec<&str> = html.split(SEPARATOR).collect();
     let mut votes: BTreeMap<usize, BTreeMap<String, Votes>> = BTreeMap::new();
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(open(file)?);
-    let mut record = csv::StringRecord::new();
-    loop {
-        let place = Place::Line(reader.position().line() as usize);
-        match reader.read_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) => {}
-            Err(error) => {
-                sink.bad(file, place, &error.to_string())?;
-                continue;
-            }
-        }
-        match row(&record, segments.len()) {
-            Ok((segment, category)) => {
-                let votes = votes.entry(segment).or_default().entry(category).or_default();
-                votes.is_consolidated |= record.get(0).is_some_and(|id| id.starts_with('C'));
-                votes.annotators.insert(record.get(2).unwrap_or_default().to_owned());
-            }
-            Err(reason) => sink.bad(file, place, &reason)?,
-        }
-    }
+    table::for_each_record(file, sink, |record, _| {
+        let (segment, category) = row(record, segments.len())?;
+        let votes = votes.entry(segment).or_default().entry(category).or_default();
+        votes.is_consolidated |= record.get(0).is_some_and(|id| id.starts_with('C'));
+        votes.annotators.insert(record.get(2).unwrap_or_default().to_owned());
+        Ok(())
+    })?;
     for (number, html) in segments.iter().enumerate() {
         let Some(votes) = votes.get(&number) else {
             sink.drop("no annotator gave the segment a category");

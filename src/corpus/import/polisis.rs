@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{Imported, Place, Sink, open};
+use super::{Imported, Sink, table};
 use crate::corpus::CorpusError;
 
 /// What a spreadsheet makes of a text that begins like a formula.
@@ -39,60 +39,34 @@ pub const LABELS: [&str; 12] = [
 pub fn read(path: &Path, exact: bool, sink: &mut Sink) -> Result<(), CorpusError> {
     let part = path.file_stem().unwrap_or_default().to_string_lossy();
     let part = part.strip_suffix("_dataset").unwrap_or(&part).to_owned();
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(open(path)?);
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut rows: Vec<Imported> = Vec::new();
-    let mut record = csv::StringRecord::new();
-    loop {
-        // Where the reader stands before a record is where it begins, or at blank lines before it.
-        let line = reader.position().line() as usize;
-        match reader.read_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) => {}
-            Err(error) => {
-                let reason = match error.kind() {
-                    csv::ErrorKind::Utf8 { .. } => "not valid UTF-8".to_owned(),
-                    _ => error.to_string(),
-                };
-                sink.bad(path, Place::Line(line), &reason)?;
-                continue;
-            }
-        }
+    table::for_each_record(path, sink, |record, sink| {
         let (text, label) = match (record.len(), record.get(0), record.get(1)) {
             (2, Some(text), Some(label)) => (text, label.trim()),
             (fields, ..) => {
-                let reason = format!(
+                return Err(format!(
                     "{fields} fields where text and label are expected; quote text that has commas"
-                );
-                sink.bad(path, Place::Line(line), &reason)?;
-                continue;
+                ));
             }
         };
         if !LABELS.contains(&label) {
             let nearest = crate::label::nearest(label, LABELS.into_iter());
             let hint = nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-            sink.bad(
-                path,
-                Place::Line(line),
-                &format!("unknown OPP-115 category `{label}`{hint}"),
-            )?;
-            continue;
+            return Err(format!("unknown OPP-115 category `{label}`{hint}"));
         }
         if !exact && SPREADSHEET_ERRORS.contains(&text.trim()) {
             sink.drop("a spreadsheet has destroyed the text");
-            continue;
+            return Ok(());
         }
         let at = *seen.entry(text.to_owned()).or_insert_with(|| {
-            rows.push(Imported {
-                text: text.to_owned(),
-                part: part.clone(),
-                ..Imported::default()
-            });
+            let part = part.clone();
+            rows.push(Imported { text: text.to_owned(), part, ..Imported::default() });
             rows.len() - 1
         });
         rows[at].add(label);
-    }
+        Ok(())
+    })?;
     rows.into_iter().for_each(|row| sink.take(row));
     Ok(())
 }

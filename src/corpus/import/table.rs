@@ -62,6 +62,33 @@ pub(super) fn for_each_row(
     failed
 }
 
+/// Calls `visit` with every row of a CSV file without a header, as [`for_each_row`] does.
+pub(super) fn for_each_record(
+    path: &Path,
+    sink: &mut Sink,
+    mut visit: impl FnMut(&csv::StringRecord, &mut Sink) -> Result<(), String>,
+) -> Result<(), CorpusError> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(open(path)?);
+    let mut record = csv::StringRecord::new();
+    loop {
+        // Where the reader stands before a record is where it begins.
+        let place = Place::Line(reader.position().line() as usize);
+        let result = match reader.read_record(&mut record) {
+            Ok(false) => return Ok(()),
+            Ok(true) => visit(&record, sink),
+            Err(error) => match error.into_kind() {
+                csv::ErrorKind::Io(source) => {
+                    return Err(CorpusError::Io { path: path.to_owned(), source });
+                }
+                csv::ErrorKind::Utf8 { .. } => Err("not valid UTF-8".to_owned()),
+                _ => Err("not a valid CSV row".to_owned()),
+            },
+        };
+        result.or_else(|reason| sink.bad(path, place, &reason))?;
+    }
+}
+
 /// A whole file of JSON.
 pub(super) fn whole<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, CorpusError> {
     serde_json::from_str(&read_text(path)?).map_err(|error| CorpusError::Line {

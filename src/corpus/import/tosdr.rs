@@ -66,10 +66,14 @@ fn answer(path: &Path) -> Result<Option<Object>, CorpusError> {
         Ok(object) => {
             // Some versions of the API wrap what was asked for.
             let inner = ["parameters", "data", "service", "case"].into_iter().find_map(|name| {
-                object.get(name).and_then(Value::as_object).filter(|o| o.contains_key("points"))
+                object
+                    .get(name)
+                    .and_then(Value::as_object)
+                    .filter(|o| o.contains_key("points"))
+                    .cloned()
             });
             let is_answer = object.contains_key("points") || inner.is_some();
-            Ok(is_answer.then(|| inner.cloned().unwrap_or(object)))
+            Ok(is_answer.then(|| inner.unwrap_or(object)))
         }
         // More than one object: lines, whose errors are told with their numbers.
         Err(_) => Ok(None),
