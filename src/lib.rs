@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod bench;
+pub mod benchmark;
 pub mod cache;
 pub mod calendar;
 pub mod classify;

@@ -119,6 +119,8 @@ pub enum Command {
     Eval(Box<super::eval::EvalArgs>),
     /// Measure the speed of this machine.
     Bench(Box<super::bench::BenchArgs>),
+    /// Train and test on a public benchmark, beside its published figures.
+    Benchmark(Box<super::benchmark::BenchmarkArgs>),
     /// Fit a model's probabilities and thresholds on labelled sentences.
     Calibrate(super::calibrate::CalibrateArgs),
     /// Answer other programs over HTTP.

@@ -1,5 +1,6 @@
 //! `fineprint data`: rebuild, count, compare and extend labelled data.
 
+mod convert;
 mod uncertain;
 
 use std::fs::File;
@@ -41,6 +42,8 @@ enum DataCommand {
     Hydrate(HydrateArgs),
     /// Choose the sentences of your documents on which labelling would help a model most.
     Uncertain(Box<uncertain::UncertainArgs>),
+    /// Read labelled data of other projects: OPP-115, CLAUDETTE, Label Studio, doccano and others.
+    Convert(Box<convert::ConvertArgs>),
     /// Count sentences and labels by category and stance.
     Stats(StatsArgs),
     /// Compare two labellings of the same sentences.
@@ -146,6 +149,7 @@ pub(super) fn run(args: &DataArgs, printer: &Printer) -> anyhow::Result<Exit> {
     match &args.command {
         DataCommand::Hydrate(args) => run_hydrate(args, printer),
         DataCommand::Uncertain(args) => uncertain::run(args, printer),
+        DataCommand::Convert(args) => convert::run(args, printer),
         DataCommand::Stats(args) => run_stats(args, printer),
         DataCommand::Agreement(args) => run_agreement(args, printer),
         DataCommand::Standoff(args) => run_standoff(args, printer),

@@ -7,6 +7,7 @@
 pub mod args;
 pub mod average;
 pub mod bench;
+pub mod benchmark;
 pub mod cache;
 pub mod calibrate;
 mod classify;
@@ -134,6 +135,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Average(args) => average::run(args, printer),
         Command::Data(args) => data::run(args, printer),
         Command::Bench(args) => bench::run(args, printer),
+        Command::Benchmark(args) => benchmark::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
         Command::Calibrate(args) => calibrate::run(args, printer),
         Command::ReadPdf => read_pdf::run(printer),

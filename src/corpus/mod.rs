@@ -4,9 +4,11 @@
 //! ([`standoff`]): a hash, a length, the labels, and where the sentence stood. [`hydrate()`] finds
 //! the text again in a user's own clones of the public archive ([`Archive`]). [`stats`] counts
 //! what a corpus holds, [`agreement`] compares two labellings of it, and [`uncertain`] chooses the
-//! sentences on which labelling more would help. Nothing here trains, measures a model or prints.
+//! sentences on which labelling more would help. [`import`] reads the labelled data of other
+//! projects. Nothing here trains, measures a model or prints.
 
 pub mod agreement;
+pub mod import;
 pub mod standoff;
 pub mod stats;
 pub mod uncertain;

@@ -5,12 +5,14 @@
 
 use std::ops::AddAssign;
 
+use serde::{Deserialize, Serialize};
+
 use super::Outcomes;
 use super::metrics::{Averages, Scores, StanceConfusion};
 use crate::label::Stance;
 
 /// How often a yes-or-no decision was right and wrong.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Found, and there is a gold label.
     pub right: u64,
@@ -21,13 +23,15 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn record(&mut self, gold: bool, decided: bool) {
+    /// Counts one decision.
+    pub fn record(&mut self, gold: bool, decided: bool) {
         self.right += u64::from(gold && decided);
         self.wrong += u64::from(!gold && decided);
         self.missed += u64::from(gold && !decided);
     }
 
-    pub(super) fn add(&mut self, other: Self, times: u64) {
+    /// Adds other counts so many times.
+    pub fn add(&mut self, other: Self, times: u64) {
         self.right += other.right * times;
         self.wrong += other.wrong * times;
         self.missed += other.missed * times;

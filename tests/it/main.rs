@@ -10,6 +10,7 @@
     reason = "a test's helpers fail by panicking, print figures, and hold long tables of cases"
 )]
 
+mod benchmark;
 mod cache;
 mod classify;
 mod cli;
@@ -23,6 +24,7 @@ mod git;
 mod habits;
 mod history;
 mod hub;
+mod import;
 mod inputs;
 mod licenses;
 mod longrun;

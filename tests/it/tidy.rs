@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest up; a room uses only rooms of a lower rank.
-const RANKS: [(&str, u32); 22] = [
+const RANKS: [(&str, u32); 23] = [
     ("limits", 0),
     ("digest", 0),
     ("label", 0),
@@ -22,6 +22,7 @@ const RANKS: [(&str, u32); 22] = [
     ("train", 7),
     ("corpus", 7),
     ("bench", 8),
+    ("benchmark", 8),
     ("history", 8),
     ("serve", 8),
     ("client", 8),
