@@ -263,6 +263,7 @@ fn train_options(
         out,
         layers: options.layers.clone(),
         freeze: false,
+        freeze_embeddings: false,
         // The texts of these benchmarks come without their surroundings.
         context: Context::None,
         max_tokens: options.max_tokens,

@@ -144,12 +144,22 @@ pub enum Command {
 /// Which model.
 #[derive(Debug, Clone, Args)]
 pub struct ModelArgs {
-    /// The model: a folder, hf:owner/name@revision, or `embedded`.
+    /// The model: a folder, hf:owner/name@revision, `embedded`, or `fast`.
     ///
     /// A hub model is fetched once and then read from the cache; HF_HOME, HF_TOKEN and
     /// HF_HUB_OFFLINE are honoured.
     #[arg(long, value_name = "MODEL", env = "FINEPRINT_MODEL", default_value = "embedded")]
     pub model: ModelSource,
+    /// The smaller embedded model, as with `--model fast`: quicker, a little less accurate.
+    #[arg(long, conflicts_with = "model")]
+    pub fast: bool,
+}
+
+impl ModelArgs {
+    /// Where the model is taken from.
+    pub fn source(&self) -> ModelSource {
+        if self.fast { ModelSource::Fast } else { self.model.clone() }
+    }
 }
 
 /// How to run the model.
@@ -463,7 +473,7 @@ mod tests {
         let args = parse(&["a.md", "--category", "ai-training,data-sale", "--model", "hf:a/b@c"]);
         let args = args.unwrap();
         assert_eq!(args.category, ["ai-training", "data-sale"]);
-        assert_eq!(args.model.model.to_string(), "hf:a/b@c");
+        assert_eq!(args.model.source().to_string(), "hf:a/b@c");
         assert!(parse(&["--min-probability", "1.5"]).unwrap_err().contains("from 0 to 1"));
         assert!(parse(&["--min-probability", "NaN"]).unwrap_err().contains("from 0 to 1"));
         assert!(parse(&["--stance", "maybe"]).unwrap_err().contains("asserted or denied"));

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::batch::AtomicFolder;
-use crate::model::{ModelConfig, ModelFiles, ModelSource, Precision, Weights};
+use crate::model::{ModelConfig, ModelFiles, ModelSource, Precision, Weights, part_of};
 
 /// Arguments of `fineprint average`.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +31,10 @@ pub struct AverageArgs {
     /// How matrices are written.
     #[arg(long, value_enum, default_value_t = WeightFormat::F32, value_name = "PRECISION")]
     precision: WeightFormat,
+    /// Leave out the embeddings, which the model takes from this one (as `fast` does from
+    /// `embedded`); an error when they differ.
+    #[arg(long, value_name = "MODEL")]
+    part_of: Option<ModelSource>,
 }
 
 /// How matrices are written.
@@ -72,7 +76,10 @@ pub(super) fn run(args: &AverageArgs, printer: &Printer) -> anyhow::Result<Exit>
         }
     }
     let Some((files, config)) = first else { bail!("there are no models to average") };
-    let weights = Weights::mean(&all)?.to_safetensors(args.precision.into())?;
+    let mut weights = Weights::mean(&all)?.to_safetensors(args.precision.into())?;
+    if let Some(source) = &args.part_of {
+        weights = part_of(&ModelFiles::read(source)?.weights, &weights)?;
+    }
     let to = args.out.display();
     let folder =
         AtomicFolder::create(&args.out, false).with_context(|| format!("cannot write {to}"))?;

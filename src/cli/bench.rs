@@ -100,7 +100,7 @@ pub(super) fn run(args: &BenchArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let options = args.engine.options();
     let remember = if args.reuse { options.remember } else { 0 };
     let options = Options { remember, ..options };
-    let classifier = Classifier::load(&args.model.model, &options)?;
+    let classifier = Classifier::load(&args.model.source(), &options)?;
     let (classifier, cache) = args.cache.attach(classifier, printer)?;
     classifier.scores(&[Input::from("We may share your data with our partners.")])?;
     let start_up_ms = milliseconds(start);
@@ -125,7 +125,7 @@ pub(super) fn run(args: &BenchArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let comparison = match args.compare {
         None => None,
         Some(engine) => {
-            let other = Classifier::load(&args.model.model, &Options { engine, ..options })?;
+            let other = Classifier::load(&args.model.source(), &Options { engine, ..options })?;
             Some(compare(&classifier, &other, &inputs)?)
         }
     };

@@ -216,7 +216,7 @@ impl Backend {
             return Server::open(url).map(Box::new).map(Self::Server);
         }
         let started = Instant::now();
-        let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
+        let classifier = Classifier::load(&args.model.source(), &args.engine.options())?;
         tracing::info!(
             model = classifier.origin(),
             digest = classifier.digest(),

@@ -138,7 +138,7 @@ pub(super) fn run(args: &DiffArgs, printer: &Printer) -> anyhow::Result<Exit> {
     }
     let expected = read_expected(args, printer)?;
     let mut output = Output::open(args.output.as_deref(), printer)?;
-    let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
+    let classifier = Classifier::load(&args.model.source(), &args.engine.options())?;
     let (classifier, cache) = args.cache.attach(classifier, printer)?;
     let labels = classifier.labels();
     let shown = indices("--category", &args.category, labels)?;

@@ -190,10 +190,10 @@ fn first(args: &EvalArgs) -> anyhow::Result<(String, LabelSet, Box<dyn Predictor
         let system: Box<dyn Predictor> = Box::new(stored);
         return Ok((path.display().to_string(), labels, system));
     }
-    let classifier = load(args, &args.model.model)?;
+    let classifier = load(args, &args.model.source())?;
     let labels = classifier.labels().clone();
     let system: Box<dyn Predictor> = Box::new(classifier);
-    Ok((args.model.model.to_string(), labels, system))
+    Ok((args.model.source().to_string(), labels, system))
 }
 
 fn load(args: &EvalArgs, source: &ModelSource) -> anyhow::Result<Classifier> {
@@ -229,7 +229,7 @@ fn baseline_system(
         Baseline::Keywords => Box::new(KeywordRules::new(labels)?),
         Baseline::Tfidf => Box::new(TfIdf::fit(train, labels, TfIdfOptions::default())?),
         Baseline::Centroid => {
-            let files = ModelFiles::read(args.encoder.as_ref().unwrap_or(&args.model.model))?;
+            let files = ModelFiles::read(args.encoder.as_ref().unwrap_or(&args.model.source()))?;
             Box::new(Centroids::fit(FrozenEncoder::load(&files)?, train, labels)?)
         }
     };

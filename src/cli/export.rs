@@ -38,7 +38,7 @@ const SPECIAL_TOKENS: [(&str, [&str; 2]); 5] = [
 pub(super) fn run(args: &ExportArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let to = args.to.display();
     let folder = model_folder(&args.to, args.force)?;
-    let model = Model::read(&args.model.model)?;
+    let model = Model::read(&args.model.source())?;
     let write = |name: &str, bytes: &[u8]| {
         folder.write(name, bytes).with_context(|| format!("cannot write {name} of {to}"))
     };
@@ -46,7 +46,7 @@ pub(super) fn run(args: &ExportArgs, printer: &Printer) -> anyhow::Result<Exit> 
         write(&name, &bytes)?;
     }
     let name = args.to.file_name().map_or_else(|| to.to_string(), |n| n.to_string_lossy().into());
-    write("README.md", model.card(&name, &args.model.model).as_bytes())?;
+    write("README.md", model.card(&name, &args.model.source()).as_bytes())?;
     folder.commit().with_context(|| format!("cannot write {to}"))?;
     printer.note(format_args!("wrote model {} to {to}", model.files.origin));
     Ok(Exit::Done)

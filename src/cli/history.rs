@@ -92,7 +92,7 @@ pub(super) fn run(args: &HistoryArgs, printer: &Printer) -> anyhow::Result<Exit>
     let repository = Repository::open(&args.repository)?;
     let head = repository.resolve(&args.revision)?;
     let mut output = Output::open(args.output.as_deref(), printer)?;
-    let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
+    let classifier = Classifier::load(&args.model.source(), &args.engine.options())?;
     let (classifier, cache) = args.cache.attach(classifier, printer)?;
     let labels = classifier.labels();
     let shown = indices("--category", &args.category, labels)?;

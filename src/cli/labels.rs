@@ -14,7 +14,7 @@ use crate::report::terminal::{Palette, paint, printable, width, wrap};
 
 /// Runs the verb.
 pub(super) fn run(args: &LabelsArgs, printer: &Printer) -> anyhow::Result<Exit> {
-    let files = ModelFiles::read(&args.model.model)?;
+    let files = ModelFiles::read(&args.model.source())?;
     let labels = ModelConfig::from_json(&files.config)?
         .labels
         .with_context(|| format!("model {} has no labels: it is a bare encoder", files.origin))?;

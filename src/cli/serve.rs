@@ -174,7 +174,7 @@ pub(super) fn run(args: &ServeArgs, printer: &Printer) -> anyhow::Result<Exit> {
         token_budget: settings.limits.batch_tokens,
         ..args.engine.options()
     };
-    let source = args.model.model.clone();
+    let source = args.model.source();
     match crate::serve::run(&settings, move || Classifier::load(&source, &options))? {
         Ended::Drained => Ok(Exit::Done),
         Ended::CutOff { requests } => {

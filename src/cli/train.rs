@@ -40,6 +40,10 @@ pub struct TrainArgs {
     /// Train the head alone; the encoder stays as it is. Fast.
     #[arg(long, help_heading = "Model")]
     pub freeze: bool,
+    /// Leave the embeddings as they are: for a model that shares them (`fineprint average
+    /// --part-of`).
+    #[arg(long, help_heading = "Model", conflicts_with = "freeze")]
+    pub freeze_embeddings: bool,
     /// The language of the sentences, as ISO 639-1; empty for any.
     #[arg(long, value_name = "CODE", default_value = "en", help_heading = "Model")]
     pub language: String,
@@ -113,6 +117,7 @@ impl TrainArgs {
             out: self.out.clone(),
             layers: self.reading.layers(),
             freeze: self.freeze,
+            freeze_embeddings: self.freeze_embeddings,
             context: self.reading.context,
             max_tokens: self.reading.max_tokens,
             max_context_tokens: self.reading.max_context_tokens,

@@ -12,6 +12,8 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 
 use super::ModelError;
+#[cfg(feature = "embedded-model")]
+use super::weights::joined;
 use crate::digest::hex;
 
 /// A file's name and its limit in bytes.
@@ -27,6 +29,8 @@ const FILES: [Limited; 4] = [CONFIG, TOKENIZER, WEIGHTS, ("fineprint.json", 1 <<
 pub enum ModelSource {
     /// The model compiled into the binary.
     Embedded,
+    /// The smaller model compiled into the binary: fewer layers on the same embeddings.
+    Fast,
     /// A folder.
     Folder(PathBuf),
     /// A repository on the Hugging Face Hub.
@@ -42,6 +46,7 @@ impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Embedded => f.write_str("embedded"),
+            Self::Fast => f.write_str("fast"),
             Self::Folder(path) => write!(f, "{}", path.display()),
             Self::Hub { repo, revision } => write!(f, "hf:{repo}@{revision}"),
         }
@@ -51,12 +56,14 @@ impl fmt::Display for ModelSource {
 impl FromStr for ModelSource {
     type Err = ModelError;
 
-    /// Reads `embedded`, `hf:owner/name`, `hf:owner/name@revision`, or a path.
+    /// Reads `embedded`, `fast`, `hf:owner/name`, `hf:owner/name@revision`, or a path.
     fn from_str(given: &str) -> Result<Self, ModelError> {
         let bad =
             |reason: &str| ModelError::BadSource { given: given.to_owned(), reason: reason.into() };
-        if given == "embedded" {
-            return Ok(Self::Embedded);
+        match given {
+            "embedded" => return Ok(Self::Embedded),
+            "fast" => return Ok(Self::Fast),
+            _ => {}
         }
         let Some(rest) = given.strip_prefix("hf:") else {
             return if given.is_empty() {
@@ -115,6 +122,7 @@ impl ModelFiles {
     pub fn read(source: &ModelSource) -> Result<Self, ModelError> {
         match source {
             ModelSource::Embedded => Self::embedded(),
+            ModelSource::Fast => Self::fast(),
             ModelSource::Folder(path) => Self::folder(path, path.display().to_string()),
             ModelSource::Hub { repo, revision } => hub(repo, revision, &source.to_string()),
         }
@@ -132,12 +140,27 @@ impl ModelFiles {
         })
     }
 
+    #[cfg(feature = "embedded-model")]
+    fn fast() -> Result<Self, ModelError> {
+        let whole = Self::embedded()?;
+        let own = include_bytes!("../../model/fast/model.safetensors");
+        Ok(Self {
+            config: Cow::Borrowed(include_bytes!("../../model/fast/config.json")),
+            weights: Cow::Owned(joined(&whole.weights, own)?),
+            settings: Some(Cow::Borrowed(include_bytes!("../../model/fast/fineprint.json"))),
+            origin: ModelSource::Fast.to_string(),
+            ..whole
+        })
+    }
+
     #[cfg(not(feature = "embedded-model"))]
     fn embedded() -> Result<Self, ModelError> {
-        Err(ModelError::BadSource {
-            given: ModelSource::Embedded.to_string(),
-            reason: "this build has no embedded model".to_owned(),
-        })
+        Err(not_embedded(&ModelSource::Embedded))
+    }
+
+    #[cfg(not(feature = "embedded-model"))]
+    fn fast() -> Result<Self, ModelError> {
+        Err(not_embedded(&ModelSource::Fast))
     }
 
     /// Reads the files of a folder; `origin` is what results call it.
@@ -182,6 +205,14 @@ impl ModelFiles {
             }
         }
         hex(hash.finalize())
+    }
+}
+
+#[cfg(not(feature = "embedded-model"))]
+fn not_embedded(source: &ModelSource) -> ModelError {
+    ModelError::BadSource {
+        given: source.to_string(),
+        reason: "this build has no embedded model".to_owned(),
     }
 }
 
@@ -262,6 +293,7 @@ mod tests {
     fn sources_are_told_apart_and_hostile_ones_refused() {
         let parse = |s: &str| s.parse::<ModelSource>();
         assert_eq!(parse("embedded").unwrap(), ModelSource::Embedded);
+        assert_eq!(parse("fast").unwrap(), ModelSource::Fast);
         assert_eq!(parse("./model").unwrap(), ModelSource::Folder("./model".into()));
         let hub = parse("hf:acme/tos@v1.2").unwrap();
         assert_eq!(hub.to_string(), "hf:acme/tos@v1.2");

@@ -33,4 +33,4 @@ pub use folder::{ModelFiles, ModelSource};
 pub use head::{ClassifierTape, Head, HeadGrads, HeadTape};
 pub use masked::{MaskedGrads, MaskedHead};
 pub use settings::{CategorySettings, Settings};
-pub use weights::{Precision, Weights};
+pub use weights::{Precision, Weights, part_of};

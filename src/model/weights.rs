@@ -170,13 +170,68 @@ impl Weights {
         let views = parts
             .iter()
             .map(|(name, dtype, shape, data)| {
-                TensorView::new(*dtype, shape.clone(), data).map(|view| (name.as_str(), view))
+                TensorView::new(*dtype, shape.clone(), data).map(|view| (name.clone(), view))
             })
-            .collect::<Result<Vec<_>, _>>()
+            .collect::<Result<BTreeMap<_, _>, _>>()
             .map_err(|e| invalid(e.to_string()))?;
-        let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        safetensors::serialize(views, Some(metadata)).map_err(|e| invalid(e.to_string()))
+        written(views)
     }
+}
+
+/// A whole file from `part`, which leaves out tensors that it shares with the file `base`.
+///
+/// # Errors
+/// [`ModelError::Invalid`] when one of them is no safetensors file.
+pub(super) fn joined(base: &[u8], part: &[u8]) -> Result<Vec<u8>, ModelError> {
+    let open = |bytes| SafeTensors::deserialize(bytes).map_err(|e| invalid(e.to_string()));
+    let (base, part) = (open(base)?, open(part)?);
+    let mut views: BTreeMap<String, TensorView<'_>> = part.iter().map(owned).collect();
+    for (name, view) in base.iter().filter(|(name, _)| is_shared(name)) {
+        views.entry(name.to_owned()).or_insert(view);
+    }
+    written(views)
+}
+
+/// The file `whole` without the tensors that it shares with the file `base`.
+///
+/// # Errors
+/// [`ModelError::Invalid`] when one of them is no safetensors file, or embeddings differ.
+pub fn part_of(base: &[u8], whole: &[u8]) -> Result<Vec<u8>, ModelError> {
+    let open = |bytes| SafeTensors::deserialize(bytes).map_err(|e| invalid(e.to_string()));
+    let (base, whole) = (open(base)?, open(whole)?);
+    let (shared, own): (Vec<_>, Vec<_>) = whole.iter().partition(|(name, _)| is_shared(name));
+    for (name, view) in shared {
+        let same = base.tensor(name).is_ok_and(|other| is_same(&view, &other));
+        if !same {
+            return Err(invalid(format!(
+                "tensor `{name}` is not the other model's: train with --freeze-embeddings from it"
+            )));
+        }
+    }
+    written(own.into_iter().map(owned).collect())
+}
+
+/// Whether a smaller model takes this tensor from the one that it was made of.
+fn is_shared(name: &str) -> bool {
+    name.split('.').any(|part| part == "embeddings")
+}
+
+/// Equal types, shapes and values; floats within what computing an int8 scale anew changes.
+fn is_same(a: &TensorView<'_>, b: &TensorView<'_>) -> bool {
+    if (a.dtype(), a.shape()) != (b.dtype(), b.shape()) || a.dtype() != Dtype::F32 {
+        return (a.dtype(), a.shape(), a.data()) == (b.dtype(), b.shape(), b.data());
+    }
+    let (a, b) = (floats(a.data()), floats(b.data()));
+    a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs())
+}
+
+fn owned<'a>((name, view): (&str, TensorView<'a>)) -> (String, TensorView<'a>) {
+    (name.to_owned(), view)
+}
+
+fn written(views: BTreeMap<String, TensorView<'_>>) -> Result<Vec<u8>, ModelError> {
+    let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    safetensors::serialize(views, Some(metadata)).map_err(|e| invalid(e.to_string()))
 }
 
 /// Symmetric int8 by row: values `round(x / scale)` in −127..=127 as bytes, and the scales.
@@ -431,5 +486,35 @@ mod tests {
         let mut weights = sample();
         weights.insert("classifier.bias", Tensor::new(&[f32::NAN, 0.0], &Device::Cpu).unwrap());
         assert!(read(&weights).contains("not finite"));
+    }
+
+    #[test]
+    fn a_part_joined_with_its_base_is_whole_again() {
+        let path =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/fixture-model/model.safetensors");
+        let whole = std::fs::read(path).unwrap();
+        let part = part_of(&whole, &whole).unwrap();
+        let names = |bytes: &[u8]| -> Vec<String> {
+            let file = SafeTensors::deserialize(bytes).unwrap();
+            let mut names: Vec<_> = file.names().into_iter().map(str::to_owned).collect();
+            names.sort();
+            names
+        };
+        assert!(names(&part).iter().all(|name| !name.contains("embeddings")));
+        let again = joined(&whole, &part).unwrap();
+        assert_eq!(names(&again), names(&whole));
+        let (again, file) =
+            (SafeTensors::deserialize(&again).unwrap(), SafeTensors::deserialize(&whole).unwrap());
+        for (name, view) in file.iter() {
+            assert_eq!(again.tensor(name).unwrap().data(), view.data(), "{name}");
+        }
+        let mut other = whole.clone();
+        let at = file.tensor(&names(&whole)[0]).unwrap().data().as_ptr() as usize
+            - whole.as_ptr() as usize;
+        other[at + 3] ^= 0x40;
+        assert!(names(&whole)[0].contains("embeddings"), "the test changes an embedding");
+        let error = part_of(&other, &whole).unwrap_err().to_string();
+        assert!(error.contains("--freeze-embeddings"), "{error}");
+        assert!(joined(&whole, b"no file").is_err());
     }
 }

@@ -161,6 +161,10 @@ pub struct TrainOptions {
     pub layers: LayerChoice,
     /// Train the head alone, on states of the encoder as it is.
     pub freeze: bool,
+    /// Leave the embedding tables and their norm as they are, so that a smaller model can share
+    /// them with the one that it starts from.
+    #[serde(default)]
+    pub freeze_embeddings: bool,
     /// What is read before the sentence.
     pub context: Context,
     /// Longest input in tokens.

@@ -150,6 +150,8 @@ struct Run<'a> {
     lengths: Vec<usize>,
     dev: Vec<Example>,
     loss: Loss,
+    /// How many of the encoder's parameters, the first ones, do not learn.
+    still: usize,
     /// Sentence states of the frozen encoder, for training and dev sentences.
     frozen: Option<(States, States)>,
     inputs: BTreeMap<String, String>,
@@ -176,10 +178,16 @@ impl<'a> Run<'a> {
         let (max_tokens, max_context) = (options.max_tokens, options.max_context_tokens);
         let tokenizer = config.tokenizer(&init.tokenizer, max_tokens, max_context)?;
         let model = Model { encoder, head };
+        let mut still = 0;
         let parameters = if options.freeze {
             model.head.classifier()
         } else {
-            [model.encoder.parameters(), model.head.parameters()].concat()
+            let mut encoder = model.encoder.parameters();
+            if options.freeze_embeddings {
+                still = encoder.iter().take_while(|p| p.depth == 0).count();
+                encoder.drain(..still);
+            }
+            [encoder, model.head.parameters()].concat()
         };
         let optimizer = AdamW::new(parameters, &options.optimisation);
         let train = training_data(options, &labels, &tokenizer, observer)?;
@@ -207,6 +215,7 @@ impl<'a> Run<'a> {
             train,
             dev,
             loss,
+            still,
             frozen: None,
             inputs,
             init,
@@ -317,7 +326,7 @@ impl Task for Run<'_> {
             return Err(TrainError::Diverged { step: at.step + 1 });
         }
         let factor = schedule(at.step, at.total, o.warmup);
-        let norm = self.optimizer.apply(&done.gradients, factor)?;
+        let norm = self.optimizer.apply(&done.gradients[self.still..], factor)?;
         Ok(Step { loss: done.loss, terms: members.len(), norm })
     }
 

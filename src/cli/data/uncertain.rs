@@ -107,7 +107,7 @@ struct SourceRow<'a> {
 
 /// Runs the verb.
 pub(super) fn run(args: &UncertainArgs, printer: &Printer) -> anyhow::Result<Exit> {
-    let classifier = Classifier::load(&args.model.model, &args.engine.options())?;
+    let classifier = Classifier::load(&args.model.source(), &args.engine.options())?;
     let (sentences, some_failed) = read(args, &classifier, printer)?;
     let candidates: Vec<Candidate<'_>> =
         sentences.iter().map(|s| Candidate { text: &s.text, doubts: &s.doubts }).collect();
