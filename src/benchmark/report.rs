@@ -168,9 +168,10 @@ impl Report {
         for (number, (_, source)) in self.sources.iter().enumerate() {
             text.push_str(&format!("\n[{}] {source}", number + 1));
         }
-        if !self.sources.is_empty() {
-            text.push('\n');
+        if self.sources.is_empty() {
+            text.push_str("\nNo published figures on this edition of the data are known here.");
         }
+        text.push('\n');
         if let Some(folds) = self.folds() {
             text.push_str("\nBy fold, thresholds tuned\n\n");
             text.push_str(&table(&folds));

@@ -1,7 +1,6 @@
 //! `fineprint data convert`: labelled data of other projects in fineprint's own format.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::bail;
