@@ -128,6 +128,8 @@ pub enum Command {
     Serve(Box<super::serve::ServeArgs>),
     /// Write a model as a plain Hugging Face folder.
     Export(ExportArgs),
+    /// Make a model of a Hugging Face sequence-classification folder.
+    Convert(super::convert::ConvertArgs),
     /// Print the licences of code, weights and data.
     Licenses(LicensesArgs),
     /// Print the completions of a shell.

@@ -35,11 +35,20 @@ pub struct AverageArgs {
 
 /// How matrices are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WeightFormat {
+pub(super) enum WeightFormat {
     /// 32-bit floats.
     F32,
     /// Int8 with a scale a row, as the embedded model is.
     Int8,
+}
+
+impl From<WeightFormat> for Precision {
+    fn from(format: WeightFormat) -> Self {
+        match format {
+            WeightFormat::F32 => Self::F32,
+            WeightFormat::Int8 => Self::Int8,
+        }
+    }
 }
 
 /// Runs the verb.
@@ -63,11 +72,7 @@ pub(super) fn run(args: &AverageArgs, printer: &Printer) -> anyhow::Result<Exit>
         }
     }
     let Some((files, config)) = first else { bail!("there are no models to average") };
-    let precision = match args.precision {
-        WeightFormat::F32 => Precision::F32,
-        WeightFormat::Int8 => Precision::Int8,
-    };
-    let weights = Weights::mean(&all)?.to_safetensors(precision)?;
+    let weights = Weights::mean(&all)?.to_safetensors(args.precision.into())?;
     let to = args.out.display();
     let folder =
         AtomicFolder::create(&args.out, false).with_context(|| format!("cannot write {to}"))?;

@@ -91,6 +91,9 @@ pub struct BenchmarkArgs {
     /// Dropout, instead of the configuration's.
     #[arg(long, value_name = "P", help_heading = "Training")]
     dropout: Option<f64>,
+    /// Matrix products in bfloat16 with 32-bit sums and weights, as for `fineprint train`.
+    #[arg(long, help_heading = "Training")]
+    bf16: bool,
     /// Cap of the weight of a rare category's positives; 1 is plain cross-entropy, which the
     /// published figures at thresholds of 0.5 were trained with.
     #[arg(long, value_name = "WEIGHT", default_value_t = 1.0, help_heading = "Training")]
@@ -148,6 +151,7 @@ impl BenchmarkArgs {
                 layer_decay: self.layer_decay,
                 warmup: self.warmup,
                 dropout: self.dropout,
+                bf16: self.bf16,
                 ..Optimisation::default()
             },
             positive_cap: self.positive_cap,

@@ -19,37 +19,25 @@ use super::exit::Exit;
 use super::printer::Printer;
 use crate::batch::AtomicFolder;
 use crate::label::LabelSet;
-use crate::model::{ModelConfig, ModelFiles, ModelSource, Pooling, Precision, Settings, Weights};
+use crate::model::{
+    Family, Link, ModelConfig, ModelFiles, ModelSource, Pooling, Precision, Settings, Weights,
+};
 
 const CARD: &str = include_str!("card.md");
-/// Special tokens by the names that `transformers` gives their roles.
-const SPECIAL_TOKENS: [(&str, &str); 5] = [
-    ("unk_token", "[UNK]"),
-    ("sep_token", "[SEP]"),
-    ("pad_token", "[PAD]"),
-    ("cls_token", "[CLS]"),
-    ("mask_token", "[MASK]"),
+/// Special tokens by the names that `transformers` gives their roles: the first that the vocabulary
+/// has.
+const SPECIAL_TOKENS: [(&str, [&str; 2]); 5] = [
+    ("unk_token", ["[UNK]", "<unk>"]),
+    ("sep_token", ["[SEP]", "</s>"]),
+    ("pad_token", ["[PAD]", "<pad>"]),
+    ("cls_token", ["[CLS]", "<s>"]),
+    ("mask_token", ["[MASK]", "<mask>"]),
 ];
 
 /// Runs the verb.
 pub(super) fn run(args: &ExportArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let to = args.to.display();
-    // --force on a wrong path must not cost anybody a home folder.
-    if args.force
-        && args.to.is_dir()
-        && !is_empty(&args.to)
-        && !args.to.join("config.json").is_file()
-    {
-        bail!("cannot write {to}: it is not empty and does not look like a model (no config.json)");
-    }
-    let folder = AtomicFolder::create(&args.to, args.force).map_err(|e| {
-        let advice = if e.kind() == ErrorKind::AlreadyExists && args.to.is_dir() {
-            "; --force replaces it"
-        } else {
-            ""
-        };
-        anyhow!("cannot write {to}: {e}{advice}")
-    })?;
+    let folder = model_folder(&args.to, args.force)?;
     let model = Model::read(&args.model.model)?;
     let write = |name: &str, bytes: &[u8]| {
         folder.write(name, bytes).with_context(|| format!("cannot write {name} of {to}"))
@@ -62,6 +50,23 @@ pub(super) fn run(args: &ExportArgs, printer: &Printer) -> anyhow::Result<Exit> 
     folder.commit().with_context(|| format!("cannot write {to}"))?;
     printer.note(format_args!("wrote model {} to {to}", model.files.origin));
     Ok(Exit::Done)
+}
+
+/// The folder to write a model to, which must be empty or, with `force`, a model itself.
+pub(super) fn model_folder(path: &Path, force: bool) -> anyhow::Result<AtomicFolder> {
+    let to = path.display();
+    // --force on a wrong path must not cost anybody a home folder.
+    if force && path.is_dir() && !is_empty(path) && !path.join("config.json").is_file() {
+        bail!("cannot write {to}: it is not empty and does not look like a model (no config.json)");
+    }
+    AtomicFolder::create(path, force).map_err(|e| {
+        let advice = if e.kind() == ErrorKind::AlreadyExists && path.is_dir() {
+            "; --force replaces it"
+        } else {
+            ""
+        };
+        anyhow!("cannot write {to}: {e}{advice}")
+    })
 }
 
 fn is_empty(folder: &Path) -> bool {
@@ -97,7 +102,7 @@ impl Model {
 
     /// Longest input in tokens.
     fn max_tokens(&self) -> usize {
-        self.settings.max_tokens.min(self.config.encoder.max_position_embeddings)
+        self.settings.max_tokens.min(self.config.encoder.max_tokens())
     }
 
     /// Everything but the card, by name.
@@ -157,12 +162,15 @@ impl Model {
         };
         match self.config.pooling {
             Pooling::Mean => vec![classifier("2_Dense")],
-            // BERT's own pooler is a linear layer and tanh over the first token's state.
+            // The heads of transformers begin with a linear layer over the first token's state.
             Pooling::Cls => vec![
                 Dense {
                     path: "2_Dense",
                     tensor: "pooler.dense",
-                    activation: "torch.nn.modules.activation.Tanh",
+                    activation: match self.config.encoder.family.pools_with_relu() {
+                        true => "torch.nn.modules.activation.ReLU",
+                        false => "torch.nn.modules.activation.Tanh",
+                    },
                 },
                 classifier("3_Dense"),
             ],
@@ -196,12 +204,17 @@ impl Model {
 
     fn special_tokens(&self) -> serde_json::Map<String, Value> {
         let Some(tokens) = self.tokens() else { return serde_json::Map::new() };
-        let known = SPECIAL_TOKENS.iter().filter(|(_, token)| tokens.contains_key(*token));
-        known.map(|(role, token)| ((*role).to_owned(), Value::from(*token))).collect()
+        let known = SPECIAL_TOKENS.iter().filter_map(|(role, names)| {
+            let token = names.iter().find(|token| tokens.contains_key(**token))?;
+            Some(((*role).to_owned(), Value::from(*token)))
+        });
+        known.collect()
     }
 
+    /// Whether transformers has a class for the tokenizer that is BERT's own.
     fn is_word_piece(&self) -> bool {
         self.tokenizer["model"]["type"] == "WordPiece"
+            && matches!(self.config.encoder.family, Family::Bert | Family::DistilBert)
     }
 
     fn tokenizer_config(&self) -> Value {
@@ -209,6 +222,9 @@ impl Model {
         let class = if self.is_word_piece() { "BertTokenizer" } else { "PreTrainedTokenizerFast" };
         map.insert("tokenizer_class".into(), class.into());
         map.insert("model_max_length".into(), self.max_tokens().into());
+        if !self.config.encoder.family.reads_segments() {
+            map.insert("model_input_names".into(), json!(["input_ids", "attention_mask"]));
+        }
         if self.is_word_piece() {
             let normalizer = &self.tokenizer["normalizer"];
             let flag = |name: &str, default| normalizer[name].as_bool().unwrap_or(default);
@@ -240,9 +256,14 @@ impl Model {
     fn card(&self, folder: &str, source: &ModelSource) -> String {
         let settings = &self.settings;
         let context = serde_json::to_value(settings.context).unwrap_or_default();
-        let (pooling, pooled) = match self.config.pooling {
-            Pooling::Mean => ("mean", "pooled = states.mean(dim=1)  # of one sentence, unpadded"),
-            Pooling::Cls => ("first-token", "pooled = encoder(**inputs).pooler_output"),
+        let (pooling, class, run) = match self.config.pooling {
+            Pooling::Mean => ("mean", "AutoModel", RUN_MEAN),
+            Pooling::Cls => ("first-token", "AutoModelForSequenceClassification", RUN_CLS),
+        };
+        let outputs = match self.config.link {
+            Link::Softmax => SOFTMAX,
+            Link::Sigmoid if self.labels.has_stance() => WITH_STANCE,
+            Link::Sigmoid => WITHOUT_STANCE,
         };
         let (license, licence) = if *source == ModelSource::Embedded {
             ("\nlicense: apache-2.0\nbase_model: sentence-transformers/all-MiniLM-L6-v2", EMBEDDED)
@@ -254,20 +275,22 @@ impl Model {
             code => format!(" in the language `{code}`"),
         };
         let dense = self.dense().last().map_or("", |layer| layer.path);
-        let values: [(&str, &str); 15] = [
+        let values: [(&str, &str); 17] = [
             ("{license}", license),
             ("{version}", env!("CARGO_PKG_VERSION")),
             ("{origin}", &self.files.origin),
             ("{digest}", &self.files.digest()),
+            ("{family}", self.config.encoder.family.model_type()),
             ("{pooling}", pooling),
             ("{logits}", &self.config.num_logits().to_string()),
             ("{language}", &language),
-            ("{outputs}", if self.labels.has_stance() { WITH_STANCE } else { WITHOUT_STANCE }),
+            ("{outputs}", outputs),
             ("{table}", &self.table()),
             ("{context}", context.as_str().unwrap_or_default()),
             ("{max_tokens}", &self.max_tokens().to_string()),
+            ("{class}", class),
+            ("{run}", run),
             ("{folder}", folder),
-            ("{pooled}", pooled),
             ("{dense}", dense),
             ("{licence}", licence),
         ];
@@ -305,6 +328,20 @@ struct Dense {
     /// The Python class of its activation.
     activation: &'static str,
 }
+
+/// How the logits of a mean over the tokens come about in Python.
+const RUN_MEAN: &str = "states = model(**inputs).last_hidden_state
+pooled = states.mean(dim=1)  # of one sentence, unpadded
+head = safetensors.torch.load_file(\"{folder}/model.safetensors\")
+logits = pooled @ head[\"classifier.weight\"].T + head[\"classifier.bias\"]";
+
+/// How those of transformers' own heads do.
+const RUN_CLS: &str = "logits = model(**inputs).logits";
+
+const SOFTMAX: &str = "A sentence is of one category: there is one logit for each, and a softmax over all \
+gives P(category).\nWith `o` for a logit minus the logarithm of the sum of the others' exponentials, \
+P(category) =\nsigmoid((o + offset) / temperature). A sentence is given the category when that reaches \
+the threshold.";
 
 const WITH_STANCE: &str = "For each category there are two logits: that the sentence is about it, and, \
 named `!category`,\nthat it denies it, given that it is about it. Both are read through sigmoids:\n\n\

@@ -13,6 +13,7 @@ pub mod calibrate;
 mod classify;
 pub mod completions;
 mod config;
+pub mod convert;
 pub mod data;
 pub mod diff;
 pub mod eval;
@@ -128,6 +129,7 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args, printer),
         Command::Export(args) => export::run(args, printer),
+        Command::Convert(args) => convert::run(args, printer),
         Command::Train(args) => train::run(args, printer),
         Command::Pretrain(args) => pretrain::run(args, printer),
         Command::Average(args) => average::run(args, printer),

@@ -25,7 +25,7 @@ pub struct PretrainArgs {
     /// The folder to write the encoder to.
     #[arg(short, long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The encoder to start from: any BERT folder, hf:owner/name@revision, or `embedded`.
+    /// The encoder to start from: any encoder folder, hf:owner/name@revision, or `embedded`.
     #[arg(long, value_name = "MODEL", default_value = "embedded")]
     pub init: ModelSource,
     /// Share of the tokens that is hidden and has to be guessed.

@@ -27,7 +27,7 @@ pub struct TrainArgs {
     /// The folder to write the model to.
     #[arg(short, long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The model to start from: any BERT folder, hf:owner/name@revision, or `embedded`.
+    /// The model to start from: any encoder folder, hf:owner/name@revision, or `embedded`.
     #[arg(long, value_name = "MODEL", default_value = "embedded")]
     pub init: ModelSource,
     /// A file of category names, one a line, instead of fineprint's own; `auto` takes those of

@@ -59,6 +59,10 @@ pub struct OptimisationArgs {
     /// Dropout, instead of the configuration's.
     #[arg(long, value_name = "P")]
     pub dropout: Option<f64>,
+    /// Matrix products in bfloat16 with 32-bit sums and weights (mixed precision): faster on
+    /// processors with AVX-512 BF16, slower on others.
+    #[arg(long)]
+    pub bf16: bool,
 }
 
 /// How a run is seeded, spread over threads, and saved.
@@ -117,6 +121,7 @@ impl OptimisationArgs {
             weight_decay: self.weight_decay,
             max_norm: self.max_norm,
             dropout: self.dropout,
+            bf16: self.bf16,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The BERT encoder on packed sequences.
+//! The BERT encoder on packed sequences, and its relatives ([`super::Family`]).
 //!
 //! Hidden states are [tokens, hidden] all through: no padding, no mask. On the CPU the layers run
 //! on the fused operations of [`super::ops`]; with a [`Tape`] the forward pass keeps what
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Result as CandleResult, Tensor, Var};
 
-use super::ops::{self, Dropout, Embedding, Mask, Sequences};
+use super::ops::{self, Dropout, Embedding, Mask, Products, Sequences};
 use super::{EncoderConfig, ModelConfig, ModelError, Weights, composed};
 use crate::encode::Batch;
 
@@ -34,13 +34,17 @@ pub struct BertLayer {
     pub down_norm: Tensor,
 }
 
-/// A BERT encoder without a head.
+/// A BERT encoder, or one of a related family, without a head.
 #[derive(Debug, Clone)]
 pub struct BertEncoder {
     config: EncoderConfig,
+    /// The table of segments is one row of zeros where the family has none.
     pub(super) embedding: Embedding,
+    /// Biases of attention by distance, [buckets, heads], which all layers share.
+    relative: Option<Tensor>,
     pub(super) layers: Vec<BertLayer>,
     is_composed: bool,
+    products: Products,
 }
 
 /// What one layer's backward pass needs of its forward pass.
@@ -67,10 +71,13 @@ pub struct Tape {
 /// Gradients of an encoder's parameters, in the order of [`BertEncoder::parameters`].
 #[derive(Debug)]
 pub struct EncoderGrads {
-    /// Gradient of each token's summed embedding, [tokens, hidden]: the rows of the three tables
-    /// that a token used receive it. `None` where the embeddings were left out.
+    /// For each embedding table the row that every token used.
+    pub rows: Vec<Vec<u32>>,
+    /// Gradient of each token's summed embedding, [tokens, hidden]: the rows of the tables that a
+    /// token used receive it. `None` where the embeddings were left out.
     pub tokens: Option<Tensor>,
-    /// The norm of the embeddings and then eight tensors a layer; the three tables have none here.
+    /// The norm of the embeddings, the biases by distance where there are any, and then eight
+    /// tensors a layer; the tables have none here.
     pub dense: Vec<Tensor>,
 }
 
@@ -124,21 +131,42 @@ impl BertEncoder {
                 down_norm: stack(&n.down_norm())?,
             });
         }
+        let family = config.encoder.family;
+        let word = get(WORD)?.copy()?;
+        let segment = if family.has_segments() {
+            get(SEGMENT)?.copy()?
+        } else {
+            Tensor::zeros((1, config.encoder.hidden_size), DType::F32, word.device())?
+        };
         let embedding = Embedding {
-            word: get(WORD)?.copy()?,
             position: get(POSITION)?.copy()?,
-            segment: get(SEGMENT)?.copy()?,
+            segment,
             norm: stack(&EMBEDDING_NORM.map(str::to_owned))?,
             eps: config.encoder.layer_norm_eps,
+            word,
+        };
+        let relative = match family.has_relative_bias() {
+            true => Some(get(RELATIVE)?.copy()?),
+            false => None,
         };
         let is_composed = !embedding.word.device().is_cpu();
-        Ok(Self { config: config.encoder.clone(), embedding, layers, is_composed })
+        let products = Products::F32;
+        let config = config.encoder.clone();
+        Ok(Self { config, embedding, relative, layers, is_composed, products })
     }
 
     /// Takes the composed path on the CPU too, as the tests of that path do.
     #[must_use]
     pub fn composed(mut self) -> Self {
         self.is_composed = true;
+        self
+    }
+
+    /// Computes the matrix products of taped passes, and so of training, this way; a plain
+    /// forward pass stays in 32-bit floats.
+    #[must_use]
+    pub fn with_products(mut self, products: Products) -> Self {
+        self.products = products;
         self
     }
 
@@ -194,14 +222,13 @@ impl BertEncoder {
         mut tape: Option<&mut Tape>,
     ) -> Result<Tensor, ModelError> {
         let sequences = Sequences::new(&batch.cu_seqlens)?;
-        let tokens = tokens_of(batch, &sequences)?;
+        let tokens = self.tokens_of(batch, &sequences)?;
         let mut none = Dropout::new(0, 0.0, 0.0);
         let dropout = dropout.unwrap_or(&mut none);
         if self.is_composed {
             let sizes = (self.config.num_attention_heads, self.config.hidden_act);
             return Ok(composed::forward(
-                &self.embedding,
-                &self.layers,
+                (&self.embedding, self.relative.as_ref(), &self.layers),
                 sizes,
                 &tokens,
                 &sequences,
@@ -214,9 +241,10 @@ impl BertEncoder {
             tape.embedding_mask = mask;
             tape.layers.clear();
         }
+        let products = if tape.is_some() { self.products } else { Products::F32 };
         for layer in &self.layers {
             let masks = [dropout.attention(), dropout.hidden(), dropout.hidden()];
-            let (next, kept) = self.layer(layer, states, &sequences, masks)?;
+            let (next, kept) = self.layer(layer, states, &sequences, masks, products)?;
             states = next;
             if let Some(tape) = tape.as_deref_mut() {
                 tape.layers.push(kept);
@@ -231,16 +259,18 @@ impl BertEncoder {
         input: Tensor,
         sequences: &Sequences,
         masks: [Option<Mask>; 3],
+        products: Products,
     ) -> CandleResult<(Tensor, LayerTape)> {
         let heads = self.config.num_attention_heads;
         let eps = self.config.layer_norm_eps;
-        let qkv = linear(&input, &layer.qkv)?;
-        let context = ops::attention(&qkv, &layer.qkv_bias, sequences, heads, masks[0])?;
-        let attended = linear(&context, &layer.out)?;
+        let qkv = products.linear(&input, &layer.qkv)?;
+        let relative = self.relative.as_ref();
+        let context = ops::attention(&qkv, &layer.qkv_bias, relative, sequences, heads, masks[0])?;
+        let attended = products.linear(&context, &layer.out)?;
         let middle = ops::add_norm(&attended, &input, &layer.out_norm, eps, masks[1])?;
-        let up = linear(&middle, &layer.up)?;
+        let up = products.linear(&middle, &layer.up)?;
         let active = ops::gelu(&up, &layer.up_bias, self.config.hidden_act)?;
-        let down = linear(&active, &layer.down)?;
+        let down = products.linear(&active, &layer.down)?;
         let output = ops::add_norm(&down, &middle, &layer.down_norm, eps, masks[2])?;
         let tape = LayerTape { input, qkv, context, attended, middle, up, active, down, masks };
         Ok((output, tape))
@@ -261,19 +291,27 @@ impl BertEncoder {
             return Err(ModelError::Inference("the tape is of another encoder".to_owned()));
         }
         let sequences = Sequences::new(&batch.cu_seqlens)?;
-        let tokens = tokens_of(batch, &sequences)?;
+        let tokens = self.tokens_of(batch, &sequences)?;
         let mut grad = grad;
+        let mut relative: Option<Tensor> = None;
         let mut reversed = Vec::with_capacity(self.layers.len());
         for layer in self.layers.iter().rev() {
             let Some(kept) = tape.layers.pop() else { break };
-            let (dinput, grads) = self.layer_backward(layer, &kept, &sequences, &grad)?;
+            let (dinput, grads, own) = self.layer_backward(layer, &kept, &sequences, &grad)?;
             grad = dinput;
+            relative = match (relative, own) {
+                (Some(sum), Some(own)) => Some(ops::add(&sum, &own)?),
+                (sum, own) => sum.or(own),
+            };
             reversed.push(grads);
         }
         let embedded = ops::embed_backward(&self.embedding, &tokens, tape.embedding_mask, &grad)?;
         let mut dense = vec![embedded.norm];
+        dense.extend(relative);
         dense.extend(reversed.into_iter().rev().flatten());
-        Ok(EncoderGrads { tokens: Some(embedded.tokens), dense })
+        let tables = 0..self.tables().len();
+        let rows = tables.map(|table| tokens.iter().map(|token| token[table]).collect()).collect();
+        Ok(EncoderGrads { rows, tokens: Some(embedded.tokens), dense })
     }
 
     fn layer_backward(
@@ -282,19 +320,19 @@ impl BertEncoder {
         kept: &LayerTape,
         sequences: &Sequences,
         grad: &Tensor,
-    ) -> CandleResult<(Tensor, [Tensor; 8])> {
+    ) -> CandleResult<(Tensor, [Tensor; 8], Option<Tensor>)> {
         let heads = self.config.num_attention_heads;
-        let eps = self.config.layer_norm_eps;
+        let (eps, products) = (self.config.layer_norm_eps, self.products);
         let [attention, first, second] = kept.masks;
         let norm =
             ops::add_norm_backward(&kept.down, &kept.middle, &layer.down_norm, eps, second, grad)?;
         let (down_norm, dmiddle) = (norm.params, norm.residual);
-        let down = weight_grad(&norm.x, &kept.active)?;
-        let dactive = norm.x.matmul(&layer.down)?;
+        let down = products.weight_grad(&norm.x, &kept.active)?;
+        let dactive = products.input_grad(&norm.x, &layer.down)?;
         let act = self.config.hidden_act;
         let (dup, up_bias) = ops::gelu_backward(&kept.up, &layer.up_bias, act, &dactive)?;
-        let up = weight_grad(&dup, &kept.middle)?;
-        let dmiddle = ops::add(&dmiddle, &dup.matmul(&layer.up)?)?;
+        let up = products.weight_grad(&dup, &kept.middle)?;
+        let dmiddle = ops::add(&dmiddle, &products.input_grad(&dup, &layer.up)?)?;
         let norm = ops::add_norm_backward(
             &kept.attended,
             &kept.input,
@@ -303,22 +341,61 @@ impl BertEncoder {
             first,
             &dmiddle,
         )?;
-        let out = weight_grad(&norm.x, &kept.context)?;
-        let dcontext = norm.x.matmul(&layer.out)?;
-        let (dqkv, qkv_bias) = ops::attention_backward(
+        let out = products.weight_grad(&norm.x, &kept.context)?;
+        let dcontext = products.input_grad(&norm.x, &layer.out)?;
+        let inner = ops::attention_backward(
             &kept.qkv,
             &layer.qkv_bias,
+            self.relative.as_ref(),
             sequences,
             heads,
             attention,
             &dcontext,
         )?;
-        let qkv = weight_grad(&dqkv, &kept.input)?;
-        let dinput = ops::add(&norm.residual, &dqkv.matmul(&layer.qkv)?)?;
-        Ok((dinput, [qkv, qkv_bias, out, norm.params, up, up_bias, down, down_norm]))
+        let qkv = products.weight_grad(&inner.qkv, &kept.input)?;
+        let dinput = ops::add(&norm.residual, &products.input_grad(&inner.qkv, &layer.qkv)?)?;
+        let grads = [qkv, inner.bias, out, norm.params, up, up_bias, down, down_norm];
+        Ok((dinput, grads, inner.relative))
     }
 
-    /// All parameters: three tables, the norm of the embeddings, eight tensors a layer.
+    /// The embedding tables that the family has, by our name and Hugging Face's.
+    fn tables(&self) -> Vec<(&'static str, &'static str, &Tensor)> {
+        let e = &self.embedding;
+        let mut tables = vec![
+            ("embeddings.word", WORD, &e.word),
+            ("embeddings.position", POSITION, &e.position),
+        ];
+        if self.config.family.has_segments() {
+            tables.push(("embeddings.segment", SEGMENT, &e.segment));
+        }
+        tables
+    }
+
+    /// The rows of the three embedding tables for each token.
+    fn tokens_of(&self, batch: &Batch, sequences: &Sequences) -> Result<Vec<[u32; 3]>, ModelError> {
+        let n = sequences.tokens();
+        if batch.input_ids.len() != n || batch.token_type_ids.len() != n || n == 0 {
+            return Err(ModelError::Inference(format!(
+                "a batch of {} ids and {} segments for {n} tokens",
+                batch.input_ids.len(),
+                batch.token_type_ids.len()
+            )));
+        }
+        let first = self.config.first_position as u32;
+        let reads_segments = self.config.family.reads_segments();
+        Ok(batch
+            .input_ids
+            .iter()
+            .zip(batch.position_ids())
+            .zip(&batch.token_type_ids)
+            .map(|((&word, position), &segment)| {
+                [word, first + position, if reads_segments { segment } else { 0 }]
+            })
+            .collect())
+    }
+
+    /// All parameters: the tables, the norm of the embeddings, the biases by distance where there
+    /// are any, eight tensors a layer.
     pub fn parameters(&self) -> Vec<Parameter> {
         let parameter = |name: &str, tensor: &Tensor, decays: bool, depth: usize| Parameter {
             name: name.to_owned(),
@@ -326,13 +403,13 @@ impl BertEncoder {
             decays,
             depth,
         };
-        let e = &self.embedding;
-        let mut out = vec![
-            parameter("embeddings.word", &e.word, true, 0),
-            parameter("embeddings.position", &e.position, true, 0),
-            parameter("embeddings.segment", &e.segment, true, 0),
-            parameter("embeddings.norm", &e.norm, false, 0),
-        ];
+        let tables = self.tables().into_iter();
+        let mut out: Vec<Parameter> =
+            tables.map(|(name, _, tensor)| parameter(name, tensor, true, 0)).collect();
+        out.push(parameter("embeddings.norm", &self.embedding.norm, false, 0));
+        if let Some(table) = &self.relative {
+            out.push(parameter("relative_bias", table, true, 0));
+        }
         for (i, l) in self.layers.iter().enumerate() {
             let mut push = |name: &str, tensor: &Tensor, decays: bool| {
                 out.push(parameter(&format!("layer.{i}.{name}"), tensor, decays, i + 1));
@@ -358,7 +435,12 @@ impl BertEncoder {
         let mut copy = self.clone();
         let mut variables = Vec::new();
         let e = &mut copy.embedding;
-        let mut tensors = vec![&mut e.word, &mut e.position, &mut e.segment, &mut e.norm];
+        let mut tensors = vec![&mut e.word, &mut e.position];
+        if copy.config.family.has_segments() {
+            tensors.push(&mut e.segment);
+        }
+        tensors.push(&mut e.norm);
+        tensors.extend(&mut copy.relative);
         for l in &mut copy.layers {
             tensors.extend([&mut l.qkv, &mut l.qkv_bias, &mut l.out, &mut l.out_norm]);
             tensors.extend([&mut l.up, &mut l.up_bias, &mut l.down, &mut l.down_norm]);
@@ -378,8 +460,11 @@ impl BertEncoder {
     pub fn weights(&self) -> Result<Weights, ModelError> {
         let mut out = BTreeMap::new();
         let e = &self.embedding;
-        for (name, tensor) in [(WORD, &e.word), (POSITION, &e.position), (SEGMENT, &e.segment)] {
+        for (_, name, tensor) in self.tables() {
             out.insert(name.to_owned(), tensor.copy()?);
+        }
+        if let Some(table) = &self.relative {
+            out.insert(RELATIVE.to_owned(), table.copy()?);
         }
         let hidden = self.config.hidden_size;
         let rows = |out: &mut BTreeMap<_, _>, names: &[String], block: &Tensor| {
@@ -404,46 +489,28 @@ impl BertEncoder {
             out.insert(n.up_bias(), l.up_bias.copy()?);
             out.insert(n.down_weight(), l.down.copy()?);
         }
-        Ok(Weights::new(out))
+        Ok(Weights::new(out).of_family(self.config.family))
     }
 }
 
 /// `x · weightᵀ`.
 pub(super) fn linear(x: &Tensor, weight: &Tensor) -> CandleResult<Tensor> {
-    x.matmul(&weight.t()?)
+    Products::F32.linear(x, weight)
 }
 
 /// Gradient of the matrix of [`linear`].
 pub(super) fn weight_grad(grad: &Tensor, x: &Tensor) -> CandleResult<Tensor> {
-    grad.t()?.matmul(x)
-}
-
-/// The rows of the three embedding tables for each token.
-fn tokens_of(batch: &Batch, sequences: &Sequences) -> Result<Vec<[u32; 3]>, ModelError> {
-    let n = sequences.tokens();
-    if batch.input_ids.len() != n || batch.token_type_ids.len() != n || n == 0 {
-        return Err(ModelError::Inference(format!(
-            "a batch of {} ids and {} segments for {n} tokens",
-            batch.input_ids.len(),
-            batch.token_type_ids.len()
-        )));
-    }
-    Ok(batch
-        .input_ids
-        .iter()
-        .zip(batch.position_ids())
-        .zip(&batch.token_type_ids)
-        .map(|((&word, position), &segment)| [word, position, segment])
-        .collect())
+    Products::F32.weight_grad(grad, x)
 }
 
 pub(super) const WORD: &str = "embeddings.word_embeddings.weight";
 pub(super) const POSITION: &str = "embeddings.position_embeddings.weight";
 pub(super) const SEGMENT: &str = "embeddings.token_type_embeddings.weight";
+pub(super) const RELATIVE: &str = "encoder.relative_attention_bias.weight";
 pub(super) const EMBEDDING_NORM: [&str; 2] =
     ["embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"];
 
-/// Hugging Face names of a layer's tensors.
+/// Names of a layer's tensors, after Hugging Face's BERT.
 pub(super) struct LayerNames(String);
 
 impl LayerNames {
@@ -496,17 +563,17 @@ mod tests {
     use super::*;
     use crate::model::ops::testing::noise;
 
-    fn config() -> ModelConfig {
-        ModelConfig::from_json(
-            br#"{"model_type":"bert","vocab_size":23,"hidden_size":16,"num_hidden_layers":2,
+    fn config(kind: &str) -> ModelConfig {
+        let text = format!(
+            r#"{{"model_type":"{kind}","vocab_size":23,"hidden_size":16,"num_hidden_layers":2,
             "num_attention_heads":2,"intermediate_size":24,"max_position_embeddings":12,
-            "layer_norm_eps":1e-12}"#,
-        )
-        .unwrap()
+            "layer_norm_eps":1e-12}}"#
+        );
+        ModelConfig::from_json(text.as_bytes()).unwrap()
     }
 
-    fn encoder() -> BertEncoder {
-        let config = config();
+    fn encoder(kind: &str) -> BertEncoder {
+        let config = config(kind);
         let mut weights = BTreeMap::new();
         for (n, (name, shape)) in super::super::weights::expected(&config).into_iter().enumerate() {
             let values = noise(shape.iter().product(), n as u64 + 1);
@@ -516,6 +583,8 @@ mod tests {
         }
         BertEncoder::load(&config, &Weights::new(weights)).unwrap()
     }
+
+    const KINDS: [&str; 3] = ["bert", "roberta", "mpnet"];
 
     fn batch() -> Batch {
         Batch {
@@ -532,46 +601,58 @@ mod tests {
 
     #[test]
     fn the_fused_and_the_composed_path_agree() {
-        let encoder = encoder();
-        let fused = encoder.forward(&batch(), None).unwrap();
-        let composed = encoder.clone().composed().forward(&batch(), None).unwrap();
-        assert!(gap(&fused, &composed) < 2e-5, "{}", gap(&fused, &composed));
+        for encoder in KINDS.map(encoder) {
+            let fused = encoder.forward(&batch(), None).unwrap();
+            let composed = encoder.clone().composed().forward(&batch(), None).unwrap();
+            assert!(gap(&fused, &composed) < 2e-5, "{}", gap(&fused, &composed));
+        }
     }
 
     #[test]
     fn both_backward_passes_agree() {
-        let (encoder, variables) = encoder().on_variables().unwrap();
-        let batch = batch();
-        let seed = Tensor::from_vec(noise(14 * 16, 77), (14, 16), &Device::Cpu).unwrap();
-        let composed = encoder.clone().composed().forward(&batch, None).unwrap();
-        let expected = (composed * &seed).unwrap().sum_all().unwrap().backward().unwrap();
-        let mut tape = Tape::default();
-        encoder.forward_taped(&batch, None, &mut tape).unwrap();
-        let grads = encoder.backward(&batch, tape, seed).unwrap();
-        for (i, (parameter, got)) in encoder.parameters()[3..].iter().zip(&grads.dense).enumerate()
-        {
-            let expected = expected.get(&variables[i + 3]).unwrap();
-            let d = gap(expected, got);
-            assert!(d < 2e-4, "{}: {d}", parameter.name);
-        }
-        let rows = grads.tokens.unwrap().to_vec2::<f32>().unwrap();
-        let word = expected.get(&variables[0]).unwrap().to_vec2::<f32>().unwrap();
-        for (token, expected) in word.iter().enumerate() {
-            for (column, &expected) in expected.iter().enumerate() {
-                let used =
-                    batch.input_ids.iter().zip(&rows).filter(|(id, _)| **id as usize == token);
-                let got: f32 = used.map(|(_, row)| row[column]).sum();
-                assert!((got - expected).abs() < 2e-4, "word {token}");
+        for kind in KINDS {
+            let (encoder, variables) = encoder(kind).on_variables().unwrap();
+            let batch = batch();
+            let seed = Tensor::from_vec(noise(14 * 16, 77), (14, 16), &Device::Cpu).unwrap();
+            let composed = encoder.clone().composed().forward(&batch, None).unwrap();
+            let expected = (composed * &seed).unwrap().sum_all().unwrap().backward().unwrap();
+            let mut tape = Tape::default();
+            encoder.forward_taped(&batch, None, &mut tape).unwrap();
+            let grads = encoder.backward(&batch, tape, seed).unwrap();
+            let tables = grads.rows.len();
+            let parameters = encoder.parameters();
+            assert_eq!(parameters.len(), tables + grads.dense.len(), "{kind}");
+            for (i, (parameter, got)) in parameters[tables..].iter().zip(&grads.dense).enumerate() {
+                let expected = expected.get(&variables[i + tables]).unwrap();
+                let d = gap(expected, got);
+                assert!(d < 2e-4, "{kind} {}: {d}", parameter.name);
+            }
+            let values = grads.tokens.unwrap().to_vec2::<f32>().unwrap();
+            for (table, rows) in grads.rows.iter().enumerate() {
+                let name = &parameters[table].name;
+                let expected = expected.get(&variables[table]).unwrap().to_vec2::<f32>().unwrap();
+                for (row, expected) in expected.iter().enumerate() {
+                    for (column, &expected) in expected.iter().enumerate() {
+                        let used = rows.iter().zip(&values).filter(|(r, _)| **r as usize == row);
+                        let got: f32 = used.map(|(_, values)| values[column]).sum();
+                        assert!((got - expected).abs() < 2e-4, "{kind} {name} {row}");
+                    }
+                }
             }
         }
     }
 
     #[test]
     fn weights_come_out_as_they_went_in() {
-        let first = encoder();
-        let again = BertEncoder::load(&config(), &first.weights().unwrap()).unwrap();
-        for (a, b) in first.parameters().iter().zip(again.parameters()) {
-            assert_eq!(gap(&a.tensor, &b.tensor), 0.0, "{}", a.name);
+        for kind in KINDS {
+            let first = encoder(kind);
+            let bytes =
+                first.weights().unwrap().to_safetensors(crate::model::Precision::F32).unwrap();
+            let read = Weights::from_safetensors(&bytes, &config(kind), &Device::Cpu).unwrap();
+            let again = BertEncoder::load(&config(kind), &read).unwrap();
+            for (a, b) in first.parameters().iter().zip(again.parameters()) {
+                assert_eq!(gap(&a.tensor, &b.tensor), 0.0, "{kind} {}", a.name);
+            }
         }
     }
 
@@ -579,12 +660,16 @@ mod tests {
     fn batches_out_of_range_are_errors() {
         let mut bad = batch();
         bad.input_ids[3] = u32::MAX;
-        assert!(encoder().forward(&bad, None).is_err());
+        assert!(encoder("bert").forward(&bad, None).is_err());
         let mut long = batch();
         long.cu_seqlens = vec![0, 14];
-        assert!(encoder().forward(&long, None).is_err(), "position 13 of 12");
+        assert!(encoder("bert").forward(&long, None).is_err(), "position 13 of 12");
+        long = batch();
+        long.cu_seqlens = vec![0, 3, 14];
+        assert!(encoder("bert").forward(&long, None).is_ok());
+        assert!(encoder("mpnet").forward(&long, None).is_err(), "position 10 + 2 of 12");
         let mut short = batch();
         short.token_type_ids.pop();
-        assert!(encoder().forward(&short, None).is_err());
+        assert!(encoder("bert").forward(&short, None).is_err());
     }
 }

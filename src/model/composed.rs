@@ -7,12 +7,11 @@ use candle_core::{D, DType, Result, Tensor};
 
 use super::Activation;
 use super::bert::BertLayer;
-use super::ops::{Dropout, Embedding, Mask, Sequences};
+use super::ops::{Dropout, Embedding, Mask, Sequences, relative};
 
 /// Hidden states of the last layer, [tokens, hidden].
 pub(super) fn forward(
-    embedding: &Embedding,
-    layers: &[BertLayer],
+    (embedding, relative, layers): (&Embedding, Option<&Tensor>, &[BertLayer]),
     (heads, activation): (usize, Activation),
     tokens: &[[u32; 3]],
     sequences: &Sequences,
@@ -35,7 +34,10 @@ pub(super) fn forward(
         let ids: Vec<u32> = padded.iter().map(|t| t[c]).collect();
         Tensor::from_vec(ids, count * longest, device)
     };
-    let bias = Tensor::from_vec(attends, (count, 1, 1, longest), device)?;
+    let mut bias = Tensor::from_vec(attends, (count, 1, 1, longest), device)?;
+    if let Some(table) = relative {
+        bias = bias.broadcast_add(&by_distance(table, longest)?)?;
+    }
     let summed = ((embedding.word.index_select(&column(0)?, 0)?
         + embedding.position.index_select(&column(1)?, 0)?)?
         + embedding.segment.index_select(&column(2)?, 0)?)?;
@@ -82,6 +84,16 @@ fn attention(
     let p = e.broadcast_div(&e.sum_keepdim(D::Minus1)?)?;
     let context = drop(p, mask)?.matmul(&v)?;
     context.transpose(1, 2)?.contiguous()?.reshape((count * longest, hidden))
+}
+
+/// Biases of the scores by distance, [1, heads, queries, keys], from [buckets, heads].
+fn by_distance(table: &Tensor, longest: usize) -> Result<Tensor> {
+    let heads = table.dim(1)?;
+    let n = longest as i64;
+    let rows: Vec<u32> = (0..n * n).map(|at| relative::bucket(at % n - at / n) as u32).collect();
+    let rows = Tensor::from_vec(rows, longest * longest, table.device())?;
+    let biases = table.index_select(&rows, 0)?.reshape((1, longest, longest, heads))?;
+    biases.permute((0, 3, 1, 2))?.contiguous()
 }
 
 /// Layer norm with weight and offset in `params`, [2, n].

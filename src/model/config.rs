@@ -6,7 +6,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ModelError;
+use super::ops::relative::BUCKETS;
+use super::{Family, ModelError};
 use crate::encode::{Tokenizer, TokenizerError};
 use crate::label::LabelSet;
 
@@ -28,7 +29,7 @@ pub enum Activation {
 pub enum Pooling {
     /// Mean over all tokens of the sequence.
     Mean,
-    /// Hugging Face's BERT pooler: dense layer and tanh over the first token.
+    /// The head of Hugging Face's classifiers: dense layer and tanh over the first token.
     Cls,
 }
 
@@ -42,9 +43,30 @@ impl Pooling {
     }
 }
 
+/// How a head's logits become probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// A sigmoid each: a sentence may be about any number of categories.
+    Sigmoid,
+    /// A softmax over all: a sentence is of exactly one category.
+    Softmax,
+}
+
+impl Link {
+    /// The value of `problem_type` in `config.json`.
+    pub fn problem_type(self) -> &'static str {
+        match self {
+            Self::Sigmoid => "multi_label_classification",
+            Self::Softmax => "single_label_classification",
+        }
+    }
+}
+
 /// Sizes of a BERT-class encoder, all within sane ranges.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncoderConfig {
+    /// What tells it apart from BERT.
+    pub family: Family,
     /// Rows of the word embedding table.
     pub vocab_size: usize,
     /// Width of the hidden states; a multiple of the number of heads.
@@ -55,10 +77,14 @@ pub struct EncoderConfig {
     pub num_attention_heads: usize,
     /// Width of the feed-forward layer.
     pub intermediate_size: usize,
-    /// Longest sequence in tokens.
+    /// Rows of the position embedding table; see [`EncoderConfig::max_tokens`].
     pub max_position_embeddings: usize,
-    /// Rows of the segment embedding table.
+    /// The row of that table for the first token.
+    pub first_position: usize,
+    /// Rows of the segment embedding table; 1 where the family has none.
     pub type_vocab_size: usize,
+    /// Buckets of the biases by distance; 0 where the family has none.
+    pub relative_buckets: usize,
     /// Epsilon of the layer norms.
     pub layer_norm_eps: f64,
     /// Activation of the feed-forward layer.
@@ -69,6 +95,13 @@ pub struct EncoderConfig {
     pub attention_probs_dropout_prob: f64,
 }
 
+impl EncoderConfig {
+    /// Longest sequence in tokens.
+    pub fn max_tokens(&self) -> usize {
+        self.max_position_embeddings - self.first_position
+    }
+}
+
 /// A model's whole configuration.
 #[derive(Debug, Clone)]
 pub struct ModelConfig {
@@ -76,6 +109,8 @@ pub struct ModelConfig {
     pub encoder: EncoderConfig,
     /// Pooling under the classification head.
     pub pooling: Pooling,
+    /// What makes probabilities of the head's logits.
+    pub link: Link,
     /// What the head was trained on; `None` for a bare encoder.
     pub labels: Option<LabelSet>,
     /// The file as read, so that fields we do not use survive a round trip.
@@ -84,7 +119,6 @@ pub struct ModelConfig {
 
 #[derive(Deserialize)]
 struct Raw {
-    model_type: Option<String>,
     #[serde(default)]
     architectures: Vec<String>,
     vocab_size: u64,
@@ -95,6 +129,8 @@ struct Raw {
     max_position_embeddings: u64,
     #[serde(default = "two")]
     type_vocab_size: u64,
+    pad_token_id: Option<u64>,
+    relative_attention_num_buckets: Option<u64>,
     #[serde(default = "default_eps")]
     layer_norm_eps: f64,
     #[serde(default = "default_act")]
@@ -155,39 +191,56 @@ impl ModelConfig {
         let Value::Object(raw_map) = value else {
             return Err(invalid("a JSON object is expected"));
         };
-        let raw: Raw = serde_json::from_value(Value::Object(raw_map.clone()))
-            .map_err(|e| invalid(e.to_string()))?;
-        if let Some(kind) = raw.model_type.as_deref().filter(|kind| *kind != "bert") {
-            return Err(invalid(format!("`model_type` is `{kind}`; this version runs `bert`")));
+        let family = family_of(&raw_map)?;
+        let mut fields = raw_map.clone();
+        for (ours, theirs) in family.fields() {
+            if let Some(value) = fields.remove(*theirs) {
+                fields.insert((*ours).to_owned(), value);
+            }
         }
+        let raw: Raw =
+            serde_json::from_value(Value::Object(fields)).map_err(|e| invalid(e.to_string()))?;
         if let Some(kind) = raw.position_embedding_type.as_deref().filter(|k| *k != "absolute") {
             return Err(invalid(format!("`position_embedding_type` `{kind}` is not supported")));
         }
-        let encoder = Self::encoder(&raw)?;
+        let encoder = Self::encoder(family, &raw)?;
+        let is_foreign = raw.architectures.contains(&family.classifier_class());
         let pooling = match raw.classifier_pooling.as_deref() {
             Some("mean") => Pooling::Mean,
             Some("cls") => Pooling::Cls,
             Some(other) => {
                 return Err(invalid(format!("`classifier_pooling` is `{other}`; use mean or cls")));
             }
-            // Hugging Face's own BERT classifiers pool the first token and do not say so.
-            None if raw.architectures.iter().any(|a| a == "BertForSequenceClassification") => {
-                Pooling::Cls
-            }
+            // Hugging Face's own classifiers pool the first token and do not say so.
+            None if is_foreign => Pooling::Cls,
             None => Pooling::Mean,
         };
-        if let Some(kind) =
-            raw.problem_type.as_deref().filter(|k| *k != "multi_label_classification")
-        {
-            return Err(invalid(format!(
-                "`problem_type` is `{kind}`; only multi_label_classification is supported"
-            )));
-        }
         let labels = raw.id2label.as_ref().map(labels_of).transpose()?;
-        Ok(Self { encoder, pooling, labels, raw: raw_map })
+        let link = match (raw.problem_type.as_deref(), &labels) {
+            (Some("multi_label_classification"), _) => Link::Sigmoid,
+            (Some("single_label_classification"), _) => Link::Softmax,
+            (Some(kind), _) => {
+                return Err(invalid(format!(
+                    "`problem_type` is `{kind}`; only multi_label_classification and \
+                     single_label_classification are supported"
+                )));
+            }
+            // What transformers' text-classification pipeline does with a model that says nothing.
+            (None, Some(labels)) if is_foreign && labels.len() > 1 && !labels.has_stance() => {
+                Link::Softmax
+            }
+            (None, _) => Link::Sigmoid,
+        };
+        if link == Link::Softmax && labels.as_ref().is_some_and(|l| l.len() < 2 || l.has_stance()) {
+            return Err(invalid(
+                "`problem_type` single_label_classification needs two labels or more, none of them \
+                 a `!name`: use multi_label_classification",
+            ));
+        }
+        Ok(Self { encoder, pooling, link, labels, raw: raw_map })
     }
 
-    fn encoder(raw: &Raw) -> Result<EncoderConfig, ModelError> {
+    fn encoder(family: Family, raw: &Raw) -> Result<EncoderConfig, ModelError> {
         let hidden_size = size("hidden_size", raw.hidden_size, 1, 8_192)?;
         let num_attention_heads = size("num_attention_heads", raw.num_attention_heads, 1, 256)?;
         if !hidden_size.is_multiple_of(num_attention_heads) {
@@ -207,7 +260,11 @@ impl ModelConfig {
             "relu" => Activation::Relu,
             other => return Err(invalid(format!("`hidden_act` `{other}` is not supported"))),
         };
+        let padding = size("pad_token_id", raw.pad_token_id.unwrap_or(1), 0, 1_000_000)?;
+        let first_position = family.first_position(padding);
+        let buckets = raw.relative_attention_num_buckets.unwrap_or(BUCKETS as u64);
         Ok(EncoderConfig {
+            family,
             vocab_size: size("vocab_size", raw.vocab_size, 1, 1_000_000)?,
             hidden_size,
             num_hidden_layers: size("num_hidden_layers", raw.num_hidden_layers, 1, 96)?,
@@ -216,10 +273,18 @@ impl ModelConfig {
             max_position_embeddings: size(
                 "max_position_embeddings",
                 raw.max_position_embeddings,
-                8,
+                8 + first_position as u64,
                 65_536,
             )?,
-            type_vocab_size: size("type_vocab_size", raw.type_vocab_size, 1, 16)?,
+            first_position,
+            type_vocab_size: match family.has_segments() {
+                true => size("type_vocab_size", raw.type_vocab_size, 1, 16)?,
+                false => 1,
+            },
+            relative_buckets: match family.has_relative_bias() {
+                true => size("relative_attention_num_buckets", buckets, BUCKETS as u64, 1_024)?,
+                false => 0,
+            },
             layer_norm_eps: raw.layer_norm_eps,
             hidden_act,
             hidden_dropout_prob: probability("hidden_dropout_prob", raw.hidden_dropout_prob)?,
@@ -241,7 +306,7 @@ impl ModelConfig {
         max_tokens: usize,
         max_context_tokens: usize,
     ) -> Result<Tokenizer, TokenizerError> {
-        let max_tokens = max_tokens.min(self.encoder.max_position_embeddings);
+        let max_tokens = max_tokens.min(self.encoder.max_tokens());
         let max_context_tokens = max_context_tokens.min(max_tokens / 2);
         Tokenizer::from_json(bytes, self.encoder.vocab_size, max_tokens, max_context_tokens)
     }
@@ -251,9 +316,16 @@ impl ModelConfig {
         self.labels.as_ref().map_or(0, |set| set.len() * if set.has_stance() { 2 } else { 1 })
     }
 
-    /// The same configuration with another label set and pooling, as a trainer needs it.
+    /// The Python classes that the file names.
+    pub fn architectures(&self) -> impl Iterator<Item = &str> {
+        let all = self.raw.get("architectures").and_then(Value::as_array);
+        all.into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// The same configuration with another label set, any of which may hold, and pooling, as a
+    /// trainer needs it.
     pub fn with_head(&self, labels: LabelSet, pooling: Pooling) -> Self {
-        Self { labels: Some(labels), pooling, ..self.clone() }
+        Self { labels: Some(labels), pooling, link: Link::Sigmoid, ..self.clone() }
     }
 
     /// The same configuration without a head, as an encoder alone is checked against.
@@ -275,16 +347,20 @@ impl ModelConfig {
     /// the stance is denied given the category.
     pub fn to_json(&self) -> String {
         let mut map = self.raw.clone();
-        map.insert("model_type".into(), "bert".into());
-        map.insert("num_hidden_layers".into(), self.encoder.num_hidden_layers.into());
+        let family = self.encoder.family;
+        map.insert("model_type".into(), family.model_type().into());
+        let layers = "num_hidden_layers";
+        let layers =
+            family.fields().iter().find(|(ours, _)| *ours == layers).map_or(layers, |f| f.1);
+        map.insert(layers.into(), self.encoder.num_hidden_layers.into());
         if let Some(labels) = &self.labels {
             let architecture = match self.pooling {
-                Pooling::Mean => "FineprintForSequenceClassification",
-                Pooling::Cls => "BertForSequenceClassification",
+                Pooling::Mean => "FineprintForSequenceClassification".to_owned(),
+                Pooling::Cls => family.classifier_class(),
             };
             map.insert("architectures".into(), vec![architecture].into());
             map.insert("classifier_pooling".into(), self.pooling.as_str().into());
-            map.insert("problem_type".into(), "multi_label_classification".into());
+            map.insert("problem_type".into(), self.link.problem_type().into());
             let mut names: Vec<String> = labels.names().map(str::to_owned).collect();
             if labels.has_stance() {
                 names.extend(labels.names().map(|n| format!("!{n}")));
@@ -296,7 +372,7 @@ impl ModelConfig {
             map.insert("id2label".into(), id2label.into());
             map.insert("label2id".into(), label2id.into());
         } else {
-            map.insert("architectures".into(), vec!["BertModel"].into());
+            map.insert("architectures".into(), vec![family.encoder_class()].into());
             for head in ["classifier_pooling", "problem_type", "id2label", "label2id"] {
                 map.remove(head);
             }
@@ -305,6 +381,19 @@ impl ModelConfig {
         text.push('\n');
         text
     }
+}
+
+/// The family that `model_type` names; BERT where there is none.
+fn family_of(map: &serde_json::Map<String, Value>) -> Result<Family, ModelError> {
+    let kind = match map.get("model_type") {
+        None | Some(Value::Null) => return Ok(Family::Bert),
+        Some(Value::String(kind)) => kind,
+        Some(_) => return Err(invalid("`model_type` must be a string")),
+    };
+    Family::of(kind).ok_or_else(|| {
+        let known: Vec<&str> = Family::ALL.into_iter().map(Family::model_type).collect();
+        invalid(format!("`model_type` is `{kind}`; this version runs {}", known.join(", ")))
+    })
 }
 
 /// The label set that `id2label` spells: names, then `!name` for every one of them, or names only.
@@ -350,6 +439,44 @@ mod tests {
         assert_eq!(config.labels, again.labels);
         assert_eq!(again.num_logits(), 4);
         assert!(again.labels.unwrap().has_stance());
+    }
+
+    #[test]
+    fn families_have_their_own_fields_and_limits() {
+        let mut map = base();
+        map.insert("model_type".into(), "mpnet".into());
+        let config = read(&map).unwrap();
+        assert_eq!((config.encoder.max_tokens(), config.encoder.relative_buckets), (62, 32));
+        assert!(config.to_json().contains(r#""model_type": "mpnet""#));
+        map.insert("model_type".into(), "roberta".into());
+        map.insert("pad_token_id".into(), 0.into());
+        assert_eq!(read(&map).unwrap().encoder.max_tokens(), 63);
+        let distilled = r#"{"model_type":"distilbert","vocab_size":100,"dim":32,"n_layers":3,
+            "n_heads":4,"hidden_dim":64,"max_position_embeddings":64,"activation":"relu"}"#;
+        let config = ModelConfig::from_json(distilled.as_bytes()).unwrap();
+        assert_eq!(config.encoder.hidden_act, Activation::Relu);
+        let again = ModelConfig::from_json(config.with_layers(2).to_json().as_bytes()).unwrap();
+        assert_eq!(again.encoder.num_hidden_layers, 2);
+        map.insert("model_type".into(), "deberta-v2".into());
+        let error = read(&map).unwrap_err().to_string();
+        assert!(error.contains("`deberta-v2`") && error.contains("mpnet"), "{error}");
+    }
+
+    #[test]
+    fn what_makes_probabilities_is_read_as_transformers_does() {
+        let mut map = base();
+        map.insert("id2label".into(), serde_json::json!({"0": "a", "1": "b"}));
+        assert_eq!(read(&map).unwrap().link, Link::Sigmoid);
+        map.insert("architectures".into(), serde_json::json!(["BertForSequenceClassification"]));
+        assert_eq!(read(&map).unwrap().link, Link::Softmax);
+        map.insert("problem_type".into(), "multi_label_classification".into());
+        assert_eq!(read(&map).unwrap().link, Link::Sigmoid);
+        map.insert("problem_type".into(), "single_label_classification".into());
+        let config = read(&map).unwrap();
+        let again = ModelConfig::from_json(config.to_json().as_bytes()).unwrap();
+        assert_eq!(again.link, Link::Softmax);
+        map.insert("id2label".into(), serde_json::json!({"0": "a"}));
+        assert!(read(&map).unwrap_err().to_string().contains("two labels"));
     }
 
     #[test]

@@ -14,13 +14,13 @@ use sha2::{Digest, Sha256};
 use super::ModelError;
 use crate::digest::hex;
 
-/// File names of a model folder in digest order, each with its limit in bytes.
-const FILES: [(&str, u64); 4] = [
-    ("config.json", 64 << 10),
-    ("tokenizer.json", 16 << 20),
-    ("model.safetensors", 4 << 30),
-    ("fineprint.json", 1 << 20),
-];
+/// A file's name and its limit in bytes.
+pub(super) type Limited = (&'static str, u64);
+pub(super) const CONFIG: Limited = ("config.json", 64 << 10);
+pub(super) const TOKENIZER: Limited = ("tokenizer.json", 16 << 20);
+pub(super) const WEIGHTS: Limited = ("model.safetensors", 4 << 30);
+/// Files of a model folder in digest order.
+const FILES: [Limited; 4] = [CONFIG, TOKENIZER, WEIGHTS, ("fineprint.json", 1 << 20)];
 
 /// Where to take a model from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl ModelFiles {
             });
         }
         let [config, tokenizer, weights, settings] =
-            FILES.map(|(name, limit)| read_limited(&path.join(name), name, limit));
+            FILES.map(|file| read_limited(&path.join(file.0), file));
         let settings = match settings {
             Err(ModelError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 None
@@ -185,8 +185,8 @@ impl ModelFiles {
     }
 }
 
-/// Reads a whole file of at most `limit` bytes.
-fn read_limited(path: &Path, name: &str, limit: u64) -> Result<Vec<u8>, ModelError> {
+/// Reads a whole file of at most its limit.
+pub(super) fn read_limited(path: &Path, (name, limit): Limited) -> Result<Vec<u8>, ModelError> {
     let io = |source| ModelError::Io { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Result as CandleResult, Tensor};
+use candle_core::{DType, Device, Result as CandleResult, Tensor};
 
 use super::bert::{Parameter, linear, values, weight_grad};
 use super::ops::{self, Dropout, Mask, Sequences, mix};
-use super::{Logits, ModelConfig, ModelError, Pooling, Weights};
+use super::{Link, Logits, ModelConfig, ModelError, Pooling, Weights};
 use crate::encode::Batch;
 
 /// The head over an encoder's hidden states.
@@ -17,8 +17,11 @@ use crate::encode::Batch;
 pub struct Head {
     categories: usize,
     has_stance: bool,
+    link: Link,
     /// Dense layer of the CLS pooler: matrix [hidden, hidden] and bias [hidden].
     pooler: Option<(Tensor, Tensor)>,
+    /// Whether a rectifier follows it and not tanh.
+    pools_with_relu: bool,
     /// [logits, hidden].
     weight: Tensor,
     /// [logits].
@@ -67,7 +70,9 @@ impl Head {
         Ok(Self {
             categories: labels.0,
             has_stance: labels.1,
+            link: config.link,
             pooler,
+            pools_with_relu: config.encoder.family.pools_with_relu(),
             weight: weights.get(CLASSIFIER[0])?.copy()?,
             bias: weights.get(CLASSIFIER[1])?.copy()?,
         })
@@ -93,7 +98,9 @@ impl Head {
         Ok(Self {
             categories: labels.0,
             has_stance: labels.1,
+            link: config.link,
             pooler,
+            pools_with_relu: config.encoder.family.pools_with_relu(),
             weight: normal(&[rows, h], seed, &device)?,
             bias: zeros(rows, &device)?,
         })
@@ -135,7 +142,8 @@ impl Head {
         };
         let firsts = Tensor::new(&batch.cu_seqlens[..sequences.len()], states.device())?;
         let first = states.index_select(&firsts, 0)?;
-        let pooled = linear(&first, weight)?.broadcast_add(bias)?.tanh()?;
+        let pooled = linear(&first, weight)?.broadcast_add(bias)?;
+        let pooled = if self.pools_with_relu { pooled.relu()? } else { pooled.tanh()? };
         Ok((pooled, Some(first)))
     }
 
@@ -169,7 +177,7 @@ impl Head {
         let mut out = Logits { category: Vec::new(), denied: Vec::new() };
         for row in rows.chunks_exact(width.max(1)) {
             let (category, denied) = row.split_at(self.categories);
-            out.category.extend_from_slice(category);
+            push_log_odds(category, self.link, &mut out.category);
             out.denied.extend_from_slice(denied);
         }
         Ok(out)
@@ -236,7 +244,11 @@ impl Head {
             let states = ops::mean_pool_backward(&sequences, &dpooled)?;
             return Ok(HeadGrads { states, dense: classifier });
         };
-        let slope = tape.pooled.sqr()?.affine(-1.0, 1.0)?;
+        let slope = if self.pools_with_relu {
+            tape.pooled.gt(0f64)?.to_dtype(DType::F32)?
+        } else {
+            tape.pooled.sqr()?.affine(-1.0, 1.0)?
+        };
         let dpre = (dpooled * slope)?;
         let dfirst = dpre.matmul(pooler)?;
         let firsts = Tensor::new(&batch.cu_seqlens[..sequences.len()], grad.device())?;
@@ -284,11 +296,29 @@ impl Head {
     }
 }
 
+/// Adds a row of logits to `out` as log-odds, which a sigmoid makes probabilities of.
+///
+/// Those of a softmax are `lᵢ − log Σ_{k≠i} exp lₖ`: their sigmoid is the softmax's probability, and
+/// thresholds and calibration work on them as on any other logit.
+pub(super) fn push_log_odds(row: &[f32], link: Link, out: &mut Vec<f32>) {
+    match link {
+        Link::Sigmoid => out.extend_from_slice(row),
+        Link::Softmax => {
+            for (i, &own) in row.iter().enumerate() {
+                let others = || row.iter().enumerate().filter(|&(k, _)| k != i).map(|(_, &l)| l);
+                let peak = others().fold(f32::NEG_INFINITY, f32::max);
+                let sum: f32 = others().map(|l| (l - peak).exp()).sum();
+                out.push(own - peak - sum.ln());
+            }
+        }
+    }
+}
+
 pub(super) const POOLER: [&str; 2] = ["pooler.dense.weight", "pooler.dense.bias"];
 pub(super) const CLASSIFIER: [&str; 2] = ["classifier.weight", "classifier.bias"];
 
 fn zeros(n: usize, device: &Device) -> CandleResult<Tensor> {
-    Tensor::zeros(n, candle_core::DType::F32, device)
+    Tensor::zeros(n, DType::F32, device)
 }
 
 /// Normal values of standard deviation 0.02, as BERT initialises, from our own stream.
@@ -323,4 +353,24 @@ fn pooling_matrices(sequences: &Sequences, device: &Device) -> CandleResult<(Ten
         values[s * columns + range.start..s * columns + range.end].fill(share);
     }
     Ok((Tensor::from_vec(values, (rows, columns), device)?, rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sigmoid_of_softmax_log_odds_is_the_softmax() {
+        for row in [vec![0.5f32, -1.0, 2.0], vec![80.0, -90.0, 3.0], vec![-200.0, 200.0]] {
+            let mut odds = Vec::new();
+            push_log_odds(&row, Link::Softmax, &mut odds);
+            let peak = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            let total: f64 = row.iter().map(|&l| (f64::from(l) - peak).exp()).sum();
+            for (&logit, odds) in row.iter().zip(odds) {
+                let expected = (f64::from(logit) - peak).exp() / total;
+                let got = 1.0 / (1.0 + (-f64::from(odds)).exp());
+                assert!(odds.is_finite() && (got - expected).abs() < 1e-6, "{got} {expected}");
+            }
+        }
+    }
 }

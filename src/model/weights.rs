@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use candle_core::{Device, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::{ModelConfig, ModelError, Pooling};
+use super::bert::{POSITION, RELATIVE, SEGMENT, WORD};
+use super::{Family, ModelConfig, ModelError, Pooling};
 
 const FILE: &str = "model.safetensors";
 const SCALE: &str = ".scale";
-const PREFIX: &str = "bert.";
 
 /// How matrices are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +25,11 @@ pub enum Precision {
     Int8,
 }
 
-/// The tensors of a model by canonical name (without the `bert.` prefix), as 32-bit floats.
+/// The tensors of a model by canonical name, as 32-bit floats: BERT's, without the `bert.` prefix,
+/// whatever its family calls them in a file.
 #[derive(Debug, Clone)]
 pub struct Weights {
+    family: Family,
     tensors: BTreeMap<String, Tensor>,
 }
 
@@ -38,7 +40,13 @@ fn invalid(reason: impl Into<String>) -> ModelError {
 impl Weights {
     /// Wraps tensors that a trainer holds; [`Weights::check`] compares them with a configuration.
     pub fn new(tensors: BTreeMap<String, Tensor>) -> Self {
-        Self { tensors }
+        Self { family: Family::Bert, tensors }
+    }
+
+    /// The same tensors as those of another family than BERT, which decides on their names in files.
+    #[must_use]
+    pub fn of_family(self, family: Family) -> Self {
+        Self { family, ..self }
     }
 
     /// Reads a safetensors file and checks it against the configuration.
@@ -60,7 +68,7 @@ impl Weights {
             let values = file.floats(&name)?;
             tensors.insert(name, Tensor::from_vec(values, shape, device)?);
         }
-        Ok(Self { tensors })
+        Ok(Self { family: config.encoder.family, tensors })
     }
 
     /// The mean of several models' weights, tensor by tensor.
@@ -93,7 +101,7 @@ impl Weights {
             }
             tensors.insert(name.clone(), (sum / models.len() as f64)?);
         }
-        Ok(Self { tensors })
+        Ok(Self { family: first.family, tensors })
     }
 
     /// The tensor of a canonical name such as `encoder.layer.0.output.dense.weight`.
@@ -131,21 +139,23 @@ impl Weights {
         Ok(())
     }
 
-    /// Writes a safetensors file; with a head, encoder names get the `bert.` prefix as in
-    /// Hugging Face's classifiers.
+    /// Writes a safetensors file; with a head, encoder names get the family's prefix (`bert.`) as
+    /// in Hugging Face's classifiers.
     ///
     /// # Errors
     /// [`ModelError`] when a tensor cannot be read back from its device.
     pub fn to_safetensors(&self, precision: Precision) -> Result<Vec<u8>, ModelError> {
         let has_head = self.tensors.contains_key("classifier.weight");
+        let has_pooler = self.tensors.contains_key("pooler.dense.weight");
         let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
         for (name, tensor) in &self.tensors {
-            let is_head = name.starts_with("classifier.");
-            let full = if has_head && !is_head { format!("{PREFIX}{name}") } else { name.clone() };
+            // Small, and every logit or score goes through them.
+            let stays = name.starts_with("classifier.") || name == RELATIVE;
+            let full = self.family.file_name(name, has_head, has_pooler);
             let shape = tensor.dims().to_vec();
             let values = tensor.flatten_all()?.to_vec1::<f32>()?;
             match (precision, tensor.dims()) {
-                (Precision::Int8, &[rows, columns]) if !is_head => {
+                (Precision::Int8, &[rows, columns]) if !stays => {
                     let (ints, scales) = quantize_rows(&values, columns);
                     parts.push((full.clone(), Dtype::I8, shape, ints));
                     let scales = scales.iter().flat_map(|s| s.to_le_bytes()).collect();
@@ -215,11 +225,21 @@ impl<'a> WeightFile<'a> {
     /// Opens a file and compares its names and shapes with a configuration.
     pub(super) fn open(bytes: &'a [u8], config: &ModelConfig) -> Result<Self, ModelError> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| invalid(e.to_string()))?;
-        let views: BTreeMap<String, TensorView<'a>> =
-            file.iter().map(|(name, view)| (canonical(name), view)).collect();
+        let family = config.encoder.family;
+        let mut views: BTreeMap<String, TensorView<'a>> = BTreeMap::new();
+        for (name, view) in file.iter() {
+            let canonical = family.canonical(name);
+            // A classifier may keep its encoder's own pooler beside the layer of its head.
+            if !views.contains_key(&canonical) || !name.contains("pooler") {
+                views.insert(canonical, view);
+            }
+        }
         for (name, shape) in expected(config) {
             let view = views.get(&name).ok_or_else(|| {
-                invalid(format!("tensor `{name}` is missing: is it a BERT model of this config?"))
+                invalid(format!(
+                    "tensor `{name}` is missing: is it a model of this config ({})?",
+                    family.model_type()
+                ))
             })?;
             if view.shape() != shape {
                 return Err(invalid(format!(
@@ -293,21 +313,20 @@ fn floats(data: &[u8]) -> Vec<f32> {
     data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
 }
 
-/// Our name of a tensor: without `bert.`, and with today's layer norm names.
-fn canonical(name: &str) -> String {
-    let name = name.strip_prefix(PREFIX).unwrap_or(name);
-    name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-}
-
 /// Names and shapes of every tensor that a configuration asks for.
 pub(super) fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
     let e = &config.encoder;
     let (h, i) = (e.hidden_size, e.intermediate_size);
     let mut out = vec![
-        ("embeddings.word_embeddings.weight".to_owned(), vec![e.vocab_size, h]),
-        ("embeddings.position_embeddings.weight".to_owned(), vec![e.max_position_embeddings, h]),
-        ("embeddings.token_type_embeddings.weight".to_owned(), vec![e.type_vocab_size, h]),
+        (WORD.to_owned(), vec![e.vocab_size, h]),
+        (POSITION.to_owned(), vec![e.max_position_embeddings, h]),
     ];
+    if e.family.has_segments() {
+        out.push((SEGMENT.to_owned(), vec![e.type_vocab_size, h]));
+    }
+    if e.family.has_relative_bias() {
+        out.push((RELATIVE.to_owned(), vec![e.relative_buckets, e.num_attention_heads]));
+    }
     let norm = |out: &mut Vec<_>, name: &str| {
         out.push((format!("{name}.weight"), vec![h]));
         out.push((format!("{name}.bias"), vec![h]));

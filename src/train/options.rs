@@ -8,6 +8,7 @@ use super::TrainError;
 use super::loss::LossOptions;
 use crate::encode::Context;
 use crate::label::LabelSet;
+use crate::model::ops::Products;
 
 /// Which layers of the initial encoder are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +86,9 @@ pub struct Optimisation {
     pub max_norm: f64,
     /// Dropout; `None` takes the configuration's.
     pub dropout: Option<f64>,
+    /// Matrix products of the encoder in bfloat16 with sums in f32; weights stay f32.
+    #[serde(default)]
+    pub bf16: bool,
 }
 
 impl Default for Optimisation {
@@ -99,11 +103,17 @@ impl Default for Optimisation {
             weight_decay: 0.01,
             max_norm: 20.0,
             dropout: None,
+            bf16: false,
         }
     }
 }
 
 impl Optimisation {
+    /// How the encoder's matrix products are computed.
+    pub fn products(&self) -> Products {
+        if self.bf16 { Products::Bf16 } else { Products::F32 }
+    }
+
     /// Checks ranges.
     ///
     /// # Errors

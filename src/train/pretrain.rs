@@ -154,7 +154,8 @@ impl<'a> Run<'a> {
         let given = ModelConfig::from_json(&init.config)?;
         let (config, weights) = initial(init, &given, &options.layers)?;
         let config = config.without_head();
-        let encoder = BertEncoder::load(&config, &weights)?;
+        let products = options.optimisation.products();
+        let encoder = BertEncoder::load(&config, &weights)?.with_products(products);
         let head = MaskedHead::fresh(&encoder, mix(options.seed ^ 0x3A5C))?;
         let (max_tokens, max_context) = (options.max_tokens, options.max_context_tokens);
         let tokenizer = config.tokenizer(&init.tokenizer, max_tokens, max_context)?;
@@ -251,7 +252,7 @@ impl Task for Run<'_> {
             let found = self.head.gradients(&words, &states, &positions, &targets, scale)?;
             let encoder = self.encoder.backward(&batch, tape, found.states)?;
             let head = [found.dense, vec![found.words]].concat();
-            Ok(Part { batch, loss: found.loss, encoder, head })
+            Ok(Part { loss: found.loss, encoder, head })
         };
         let mut done = over_parts(&lengths, &self.workers, noise, encoder.hidden_size, work)?;
         if !done.loss.is_finite() {

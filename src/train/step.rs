@@ -66,7 +66,6 @@ impl Workers {
 
 /// What one pass over a part of a batch gave.
 pub(super) struct Part {
-    pub(super) batch: Batch,
     pub(super) loss: f64,
     pub(super) encoder: EncoderGrads,
     pub(super) head: Vec<Tensor>,
@@ -158,7 +157,7 @@ fn part(
     let grad = Tensor::from_vec(grad, (batch.len(), width), &Device::Cpu)?;
     let head = model.head.backward(&batch, &head_tape, &grad)?;
     let encoder = model.encoder.backward(&batch, tape, head.states)?;
-    Ok(Part { batch, loss, encoder, head: head.dense })
+    Ok(Part { loss, encoder, head: head.dense })
 }
 
 /// Gradients of the head alone, from sentence states computed before.
@@ -202,21 +201,19 @@ pub(super) fn head_logits(model: &Model, states: &[Vec<f32>]) -> Result<Vec<Logi
 /// Adds the parts: a gradient for each parameter.
 fn join(parts: Vec<Part>, hidden: usize) -> Result<StepGrads, TrainError> {
     let loss = parts.iter().map(|p| p.loss).sum();
-    let positions: Vec<Vec<u32>> = parts.iter().map(|p| p.batch.position_ids()).collect();
-    let mut tables: [Vec<(&[u32], Vec<f32>)>; 3] = [Vec::new(), Vec::new(), Vec::new()];
-    for (part, positions) in parts.iter().zip(&positions) {
-        let Some(tokens) = &part.encoder.tokens else { continue };
-        let ids: [&[u32]; 3] = [&part.batch.input_ids, positions, &part.batch.token_type_ids];
-        let values = with_floats("embedding gradient", [tokens], |[t]| Ok(t.to_vec()))?;
-        for (table, ids) in tables.iter_mut().zip(ids) {
-            table.push((ids, values.clone()));
-        }
+    let mut tokens: Vec<(&EncoderGrads, Vec<f32>)> = Vec::new();
+    for part in &parts {
+        let Some(values) = &part.encoder.tokens else { continue };
+        let values = with_floats("embedding gradient", [values], |[t]| Ok(t.to_vec()))?;
+        tokens.push((&part.encoder, values));
     }
-    let mut gradients: Vec<Gradient> = tables
-        .iter()
-        .map(|parts| {
-            let parts: Vec<(&[u32], &[f32])> =
-                parts.iter().map(|(ids, values)| (*ids, values.as_slice())).collect();
+    let tables = parts.first().map_or(0, |p| p.encoder.rows.len());
+    let mut gradients: Vec<Gradient> = (0..tables)
+        .map(|table| {
+            let parts: Vec<(&[u32], &[f32])> = tokens
+                .iter()
+                .map(|(grads, values)| (grads.rows[table].as_slice(), values.as_slice()))
+                .collect();
             Gradient::rows(&parts, hidden)
         })
         .collect();
@@ -346,22 +343,40 @@ mod tests {
         assert_eq!(chunks(&[0, 1], &[5, 6]), [vec![0, 1]]);
     }
 
-    /// The fixture model with four sentences of known labels.
-    fn fixture() -> (Model, Prepared, Loss) {
+    /// Where a tiny model is.
+    fn data(name: &str) -> std::path::PathBuf {
+        std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data")).join(name)
+    }
+
+    /// A tiny model, under a head of other weights if its own has other labels, with four sentences
+    /// of known labels.
+    fn fixture(folder: &str) -> (Model, Prepared, Loss) {
         use crate::encode::{Context, Tokenizer};
         use crate::eval::Example;
         use crate::label::LabelSet;
-        use crate::model::{ModelConfig, ModelFiles, ModelSource, Weights};
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/fixture-model");
-        let files = ModelFiles::read(&ModelSource::Folder(folder.into())).unwrap();
-        let config = ModelConfig::from_json(&files.config).unwrap();
-        let weights = Weights::from_safetensors(&files.weights, &config, &Device::Cpu).unwrap();
+        use crate::model::ops::testing::tensor;
+        use crate::model::{ModelConfig, Weights};
+        let read = |name: &str| std::fs::read(data(folder).join(name)).unwrap();
+        let config = ModelConfig::from_json(&read("config.json")).unwrap();
+        let mut weights =
+            Weights::from_safetensors(&read("model.safetensors"), &config, &Device::Cpu).unwrap();
+        let config = config.with_head(LabelSet::builtin(), config.pooling);
+        if weights.check(&config).is_err() {
+            let (rows, hidden) = (config.num_logits(), config.encoder.hidden_size);
+            // Wide enough to be felt, not so wide that differences over a step meet the curve.
+            let weight = (tensor(&[rows, hidden], 71) * 0.25).unwrap();
+            weights.insert("classifier.weight", weight);
+            weights.insert("classifier.bias", tensor(&[rows], 72));
+        }
         let model = Model {
             encoder: BertEncoder::load(&config, &weights).unwrap(),
             head: Head::load(&config, &weights).unwrap(),
         };
         let vocabulary = config.encoder.vocab_size;
-        let tokenizer = Tokenizer::from_json(&files.tokenizer, vocabulary, 64, 16).unwrap();
+        // The fixture of DistilBERT has the vocabulary of BERT's, as a list.
+        let folder = if folder.ends_with("distilbert") { "families/bert" } else { folder };
+        let tokenizer = std::fs::read(data(folder).join("tokenizer.json")).unwrap();
+        let tokenizer = Tokenizer::from_json(&tokenizer, vocabulary, 64, 16).unwrap();
         let labels = LabelSet::builtin();
         let example = |text: &str, lead_in: &str, names: &[&str]| Example {
             text: text.to_owned(),
@@ -388,8 +403,19 @@ mod tests {
     /// Central differences through encoder, dropout, pooling, head and loss, in every parameter.
     #[test]
     fn every_parameter_has_the_gradient_of_the_loss() {
+        every_parameter("fixture-model");
+    }
+
+    #[test]
+    fn every_parameter_of_the_other_families_has_it_too() {
+        for family in ["roberta", "mpnet", "distilbert"] {
+            every_parameter(&format!("families/{family}"));
+        }
+    }
+
+    fn every_parameter(folder: &str) {
         use super::super::optimizer::Update;
-        let (model, data, loss) = fixture();
+        let (model, data, loss) = fixture(folder);
         let workers = Workers::new(2).unwrap();
         let noise = Noise { hidden: 0.1, attention: 0.1, key: 5 };
         let members = [0, 1, 2, 3];
@@ -425,7 +451,7 @@ mod tests {
                 let expected = (shifted(step) - shifted(-step)) / (2.0 * f64::from(step));
                 assert!(
                     (expected - analytic[i]).abs() < 4e-3 * (1.0 + expected.abs()),
-                    "{} entry {i}: gradient {}, difference quotient {expected}",
+                    "{folder} {} entry {i}: gradient {}, difference quotient {expected}",
                     parameter.name,
                     analytic[i]
                 );
@@ -435,7 +461,36 @@ mod tests {
             }
             // Small gradients would pass above whatever they are; their direction would not.
             let cosine = dot / (ours * theirs).sqrt();
-            assert!(ours > 0.0 && cosine > 0.995, "{}: cosine {cosine}", parameter.name);
+            assert!(ours > 0.0 && cosine > 0.995, "{folder} {}: cosine {cosine}", parameter.name);
         }
+    }
+
+    #[test]
+    fn gradients_in_bfloat16_point_the_same_way() {
+        use crate::model::ops::Products;
+        let (mut model, data, loss) = fixture();
+        let workers = Workers::new(1).unwrap();
+        let noise = Noise { hidden: 0.1, attention: 0.1, key: 5 };
+        let all = |model: &Model| {
+            let step = gradients(model, &data, &[0, 1, 2, 3], &loss, noise, &workers).unwrap();
+            let parameters = [model.encoder.parameters(), model.head.parameters()].concat();
+            let mut values = Vec::new();
+            for (parameter, gradient) in parameters.iter().zip(step.gradients) {
+                let dims = parameter.tensor.dims2().unwrap_or((1, parameter.tensor.elem_count()));
+                for part in gradient.into_dense(dims).unwrap() {
+                    values.extend(part.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+                }
+            }
+            values
+        };
+        let exact = all(&model);
+        model.encoder = model.encoder.with_products(Products::Bf16);
+        let rounded = all(&model);
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+        };
+        let lengths = (dot(&exact, &exact) * dot(&rounded, &rounded)).sqrt();
+        let cosine = dot(&exact, &rounded) / lengths;
+        assert!(cosine > 0.999 && exact != rounded, "{cosine}");
     }
 }

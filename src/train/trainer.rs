@@ -167,7 +167,8 @@ impl<'a> Run<'a> {
         let given = ModelConfig::from_json(&init.config)?;
         let (config, weights) = initial(init, &given, &options.layers)?;
         let config = config.with_head(labels.clone(), given.pooling);
-        let encoder = BertEncoder::load(&config.without_head(), &weights)?;
+        let products = options.optimisation.products();
+        let encoder = BertEncoder::load(&config.without_head(), &weights)?.with_products(products);
         let head = match Head::load(&config, &weights) {
             Ok(head) if given.labels.as_ref() == Some(&labels) => head,
             _ => Head::fresh(&config, &weights, mix(options.seed ^ 0xEAD))?,

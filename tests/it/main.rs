@@ -19,6 +19,7 @@ mod diff;
 mod document;
 mod engine;
 mod eval;
+mod families;
 mod git;
 mod habits;
 mod history;

@@ -9,6 +9,7 @@ use pulp::{Simd, WithSimd};
 
 use super::kernel::Level;
 use super::vector::exp2;
+use crate::model::ops::relative;
 
 /// Keys in a tile of scores.
 const KEYS: usize = 6;
@@ -38,23 +39,70 @@ pub(super) struct Shape {
     pub(super) hidden: usize,
 }
 
+/// Most queries of a panel, in whole vectors.
+const WIDEST: usize = 64;
+
+/// Biases of the scores by the distance from query to key, as the softmax here takes them: times
+/// log₂e.
+#[derive(Debug)]
+pub(super) struct Distances {
+    /// For each head the entry at `longest − 1 + query − key`, so that the queries of a panel find
+    /// theirs side by side; zeros behind, which queries past the end of a sequence read.
+    lines: Vec<f32>,
+    /// Entries of a head.
+    width: usize,
+    /// Longest sequence in tokens.
+    longest: usize,
+}
+
+impl Distances {
+    /// Spreads a table of [buckets, heads] over all distances of sequences up to `longest` tokens.
+    pub(super) fn new(table: &[f32], heads: usize, longest: usize) -> Self {
+        let width = 2 * longest + WIDEST;
+        let mut lines = vec![0f32; heads * width];
+        let all = relative::lines(table, heads, longest);
+        let rows = all.chunks_exact(all.len() / heads);
+        for (line, row) in lines.chunks_exact_mut(width).zip(rows) {
+            for (out, &bias) in line.iter_mut().zip(row.iter().rev()) {
+                *out = bias * std::f32::consts::LOG2_E;
+            }
+        }
+        Self { lines, width, longest }
+    }
+
+    /// The biases of a head.
+    fn of(&self, head: usize) -> Line<'_> {
+        let line = &self.lines[head * self.width..(head + 1) * self.width];
+        Line { line, middle: self.longest - 1 }
+    }
+}
+
+/// One head's biases; that of a query and a key is at `middle + query − key`.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    line: &'a [f32],
+    middle: usize,
+}
+
 /// Attention of each sequence of `sequences` to itself: `qkv` is [tokens, 3·hidden] of queries,
 /// keys and values side by side, `out` [tokens, hidden]. Queries must come multiplied by
-/// log₂e/√(width of a head).
+/// log₂e/√(width of a head). No sequence may be longer than `distances` are for.
 pub(super) fn attention(
     level: Level,
     shape: Shape,
     qkv: &[f32],
+    distances: Option<&Distances>,
     sequences: &[Range<usize>],
     room: &mut Heads,
     out: &mut [f32],
 ) {
-    level.run(Attention { shape, qkv, sequences, room, out });
+    level.run(Attention { shape, qkv, distances, sequences, room, out });
 }
 
 struct Attention<'a> {
     shape: Shape,
     qkv: &'a [f32],
+    distances: Option<&'a Distances>,
     sequences: &'a [Range<usize>],
     room: &'a mut Heads,
     out: &'a mut [f32],
@@ -72,7 +120,8 @@ impl WithSimd for Attention<'_> {
             let out = &mut self.out[range.start * hidden..range.end * hidden];
             let room = self.room.fit::<S>(range.len(), d.next_multiple_of(BLOCK));
             for head in 0..heads {
-                Head { hidden, column: head * d, d, n: range.len() }.run(s, qkv, room, out);
+                let line = self.distances.map(|distances| distances.of(head));
+                Head { hidden, column: head * d, d, n: range.len(), line }.run(s, qkv, room, out);
             }
         }
     }
@@ -110,7 +159,7 @@ impl Heads {
 
 /// One head of one sequence.
 #[derive(Clone, Copy)]
-struct Head {
+struct Head<'a> {
     hidden: usize,
     /// First column of the head.
     column: usize,
@@ -118,9 +167,11 @@ struct Head {
     d: usize,
     /// Tokens of the sequence.
     n: usize,
+    /// Biases of the scores.
+    line: Option<Line<'a>>,
 }
 
-impl Head {
+impl Head<'_> {
     fn padded(self) -> usize {
         self.d.next_multiple_of(BLOCK)
     }
@@ -215,6 +266,10 @@ impl Head {
                     }
                 }
             }
+            // A pass of its own, so that it costs nothing where there is none.
+            if let Some(line) = self.line {
+                peaks = add_line(s, rows, line.line, line.middle + first);
+            }
             let mut totals = [s.splat_f32s(0.0); V];
             for row in rows.iter_mut() {
                 for v in 0..V {
@@ -293,6 +348,25 @@ fn tile<S: Simd, const V: usize>(
         }
     }
     sums
+}
+
+/// Adds to each key's row of scores the biases from `line[at − key]` on; gives the queries' maxima.
+#[inline(always)]
+fn add_line<S: Simd, const V: usize>(
+    s: S,
+    rows: &mut [[S::f32s; V]],
+    line: &[f32],
+    at: usize,
+) -> [S::f32s; V] {
+    let mut peaks = [s.splat_f32s(f32::NEG_INFINITY); V];
+    for (key, row) in rows.iter_mut().enumerate() {
+        let (biases, _) = S::as_simd_f32s(&line[at - key..][..V * S::F32_LANES]);
+        for ((x, &bias), peak) in row.iter_mut().zip(biases).zip(&mut peaks) {
+            *x = s.add_f32s(*x, bias);
+            *peak = s.max_f32s(*peak, *x);
+        }
+    }
+    peaks
 }
 
 /// Sums of `V` vectors of the values from vector `at` of each row, weighted for each query.

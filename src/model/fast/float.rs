@@ -2,7 +2,6 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::PANEL;
 use super::kernel::Level;
 use super::vector::{Finish, Place};
 
@@ -18,10 +17,6 @@ pub(super) struct Matrix {
     /// Padded to whole panels.
     biases: Vec<f32>,
 }
-
-/// Room for activations in panels of a tile's rows, a value of each token in a row.
-#[derive(Debug, Default)]
-pub(super) struct Turned(Vec<f32>);
 
 impl Matrix {
     /// Packs `values` of [outputs, inputs].
@@ -43,20 +38,8 @@ impl Matrix {
     }
 
     /// `finish(x · weightsᵀ + bias)` of rows `x` of [rows, inputs] into `out`, [rows, outputs].
-    pub(super) fn apply(
-        &self,
-        level: Level,
-        x: &[f32],
-        finish: Finish,
-        room: &mut Turned,
-        out: &mut [f32],
-    ) {
-        let rows = x.len() / self.inputs.max(1);
-        let need = rows.next_multiple_of(PANEL) * self.inputs;
-        if room.0.len() < need {
-            room.0.resize(need, 0.0);
-        }
-        level.run(Product { matrix: self, x, turned: &mut room.0[..need], finish, out });
+    pub(super) fn apply(&self, level: Level, x: &[f32], finish: Finish, out: &mut [f32]) {
+        level.run(Product { matrix: self, x, finish, out });
     }
 
     /// Bytes that it takes.
@@ -80,7 +63,6 @@ impl WithSimd for Columns {
 struct Product<'a> {
     matrix: &'a Matrix,
     x: &'a [f32],
-    turned: &'a mut [f32],
     finish: Finish,
     out: &'a mut [f32],
 }
@@ -102,19 +84,11 @@ impl WithSimd for Product<'_> {
 }
 
 impl Product<'_> {
-    /// Tiles of `R` tokens by `V` vectors of outputs; `R` divides [`PANEL`].
+    /// Tiles of `R` tokens by `V` vectors of outputs.
     #[inline(always)]
     fn tiles<S: Simd, const R: usize, const V: usize>(self, s: S) {
-        let Self { matrix, x, turned, finish, out } = self;
+        let Self { matrix, x, finish, out } = self;
         let (inputs, outputs) = (matrix.inputs, matrix.outputs);
-        let (turned, _) = turned.as_chunks_mut::<R>();
-        for (rows, tile) in x.chunks(R * inputs).zip(turned.chunks_exact_mut(inputs)) {
-            for (r, row) in rows.chunks_exact(inputs).enumerate() {
-                for (slots, &value) in tile.iter_mut().zip(row) {
-                    slots[r] = value;
-                }
-            }
-        }
         let columns = V * S::F32_LANES;
         for (n, panel) in matrix.panels.chunks_exact(columns * inputs).enumerate() {
             let column = n * columns;
@@ -123,13 +97,17 @@ impl Product<'_> {
             let (panel, _) = panel.as_chunks::<V>();
             let (biases, _) = S::as_simd_f32s(&matrix.biases[column..]);
             let Some(biases) = biases.first_chunk::<V>() else { break };
-            for (tile, out) in turned.chunks_exact(inputs).zip(out.chunks_mut(R * outputs)) {
+            for (rows, out) in x.chunks(R * inputs).zip(out.chunks_mut(R * outputs)) {
+                // A tile with fewer tokens computes its last one again.
+                let last = rows.len() / inputs - 1;
+                let rows: [&[f32]; R] =
+                    std::array::from_fn(|r| &rows[r.min(last) * inputs..][..panel.len()]);
                 let mut sums = [[s.splat_f32s(0.0); V]; R];
-                for (a, b) in tile.iter().zip(panel) {
-                    for (sums, &a) in sums.iter_mut().zip(a) {
-                        let a = s.splat_f32s(a);
-                        for (sum, &b) in sums.iter_mut().zip(b) {
-                            *sum = s.mul_add_e_f32s(a, b, *sum);
+                for (i, b) in panel.iter().enumerate() {
+                    for r in 0..R {
+                        let a = s.splat_f32s(rows[r][i]);
+                        for v in 0..V {
+                            sums[r][v] = s.mul_add_e_f32s(a, b[v], sums[r][v]);
                         }
                     }
                 }

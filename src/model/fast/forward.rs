@@ -92,12 +92,14 @@ impl FastEngine {
     ) -> Result<(), ModelError> {
         buffers.tokens.clear();
         buffers.sequences.clear();
+        let first = self.config.first_position;
+        let reads_segments = self.config.family.reads_segments();
         for bounds in batch.cu_seqlens[which.start..=which.end].windows(2) {
             let range = bounds[0] as usize..bounds[1] as usize;
             let begin = buffers.tokens.len();
             for (position, at) in range.enumerate() {
-                let token =
-                    [batch.input_ids[at] as usize, position, batch.token_type_ids[at] as usize];
+                let segment = if reads_segments { batch.token_type_ids[at] as usize } else { 0 };
+                let token = [batch.input_ids[at] as usize, first + position, segment];
                 let sizes = [
                     self.config.vocab_size,
                     self.config.max_position_embeddings,
@@ -131,7 +133,7 @@ impl FastEngine {
             }
             // Here precision counts: all tokens attend to the first one, whose states lie far out.
             layer.qkv.refine(self.level, states, room, qkv);
-            attention(self.level, shape, qkv, sequences, heads, context);
+            attention(self.level, shape, qkv, self.distances.as_ref(), sequences, heads, context);
             let blocks = states.chunks_mut(BLOCK * hidden).zip(context.chunks(BLOCK * hidden));
             for (states, context) in blocks {
                 self.feed(layer, context, states, middle, room);

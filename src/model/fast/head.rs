@@ -6,7 +6,8 @@ use pulp::{Simd, WithSimd};
 
 use super::kernel::Level;
 use super::vector::dot;
-use crate::model::{Logits, ModelError};
+use crate::model::head::push_log_odds;
+use crate::model::{Link, Logits, ModelError};
 
 /// A small dense layer, `weight` row-major.
 #[derive(Debug)]
@@ -20,8 +21,11 @@ pub(super) struct Dense {
 pub(super) struct Head {
     pub(super) categories: usize,
     pub(super) has_stance: bool,
+    pub(super) link: Link,
     /// The CLS pooler's layer; without it states are averaged.
     pub(super) pooler: Option<Dense>,
+    /// Whether a rectifier follows it and not tanh.
+    pub(super) pools_with_relu: bool,
     pub(super) classifier: Dense,
 }
 
@@ -39,7 +43,8 @@ impl Head {
         if let Some(pooler) = &self.pooler {
             let Some(first) = rows.get(..hidden) else { return vec![0.0; hidden] };
             level.run(Apply { dense: pooler, x: first, out: &mut pooled });
-            pooled.iter_mut().for_each(|x| *x = x.tanh());
+            let relu = self.pools_with_relu;
+            pooled.iter_mut().for_each(|x| *x = if relu { x.max(0.0) } else { x.tanh() });
         } else {
             pooled.resize(hidden, 0.0);
             level.run(Mean { rows, out: &mut pooled });
@@ -60,7 +65,7 @@ impl Head {
         let mut out = Logits { category: Vec::new(), denied: Vec::new() };
         for row in rows.chunks_exact(self.width().max(1)) {
             let (category, denied) = row.split_at(self.categories);
-            out.category.extend_from_slice(category);
+            push_log_odds(category, self.link, &mut out.category);
             if self.has_stance {
                 out.denied.extend_from_slice(denied);
             }

@@ -16,7 +16,6 @@ pub(super) enum Linear {
 pub(super) struct Room {
     rounded: int8::Rounded,
     rest: int8::Rest,
-    turned: float::Turned,
 }
 
 impl Linear {
@@ -31,7 +30,7 @@ impl Linear {
     ) {
         match self {
             Self::Int8(matrix) => matrix.apply(level, x, finish, &mut room.rounded, out),
-            Self::Float(matrix) => matrix.apply(level, x, finish, &mut room.turned, out),
+            Self::Float(matrix) => matrix.apply(level, x, finish, out),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
+use super::attention::Distances;
 use super::head::{Dense, Head};
 use super::kernel::{Kernel, Level};
 use super::linear::Linear;
 use super::norm::{Embedding, Norm, Table};
 use super::{FastEngine, Layer, Numbers, float, int8};
-use crate::model::bert::{EMBEDDING_NORM, LayerNames, POSITION, SEGMENT, WORD};
+use crate::model::bert::{EMBEDDING_NORM, LayerNames, POSITION, RELATIVE, SEGMENT, WORD};
 use crate::model::head::{CLASSIFIER, POOLER};
 use crate::model::weights::{Rows, WeightFile, quantize_rows};
 use crate::model::{EncoderConfig, ModelConfig, ModelError, Pooling};
@@ -54,8 +55,19 @@ impl<'a> Loader<'a> {
         let embedding = Embedding {
             word: table(WORD)?,
             position: table(POSITION)?,
-            segment: table(SEGMENT)?,
+            segment: match config.family.has_segments() {
+                true => table(SEGMENT)?,
+                false => Table::Float(vec![0.0; config.hidden_size]),
+            },
             norm: self.norm(EMBEDDING_NORM)?,
+        };
+        let distances = match config.family.has_relative_bias() {
+            true => Some(Distances::new(
+                &self.file.floats(RELATIVE)?,
+                config.num_attention_heads,
+                config.max_tokens(),
+            )),
+            false => None,
         };
         let layers =
             (0..config.num_hidden_layers).map(|i| self.layer(i)).collect::<Result<_, _>>()?;
@@ -65,6 +77,7 @@ impl<'a> Loader<'a> {
             config: config.clone(),
             numbers: self.numbers,
             embedding,
+            distances,
             layers,
             head: self.head()?,
         })
@@ -138,6 +151,8 @@ impl<'a> Loader<'a> {
         Ok(Some(Head {
             categories: labels.len(),
             has_stance: labels.has_stance(),
+            link: self.config.link,
+            pools_with_relu: self.config.encoder.family.pools_with_relu(),
             pooler: match self.config.pooling {
                 Pooling::Mean => None,
                 Pooling::Cls => Some(dense(POOLER)?),

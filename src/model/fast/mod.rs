@@ -35,6 +35,7 @@ pub use kernel::Kernel;
 
 use super::{EncoderConfig, Engine, Logits, ModelConfig, ModelError};
 use crate::encode::Batch;
+use attention::Distances;
 use head::Head;
 use kernel::Level;
 use linear::Linear;
@@ -62,6 +63,8 @@ pub struct FastEngine {
     config: EncoderConfig,
     numbers: Numbers,
     embedding: Embedding,
+    /// Biases of attention by distance, where the family has them.
+    distances: Option<Distances>,
     layers: Vec<Layer>,
     head: Option<Head>,
 }

@@ -107,7 +107,9 @@ impl Probe {
             }
             (Part::Attention { tokens, heads: count, hidden }, _) => {
                 let shape = Shape { heads: count, hidden };
-                attention(*level, shape, x, std::slice::from_ref(&(0..tokens)), heads, out);
+                let sequence = 0..tokens;
+                let sequences = std::slice::from_ref(&sequence);
+                attention(*level, shape, x, None, sequences, heads, out);
             }
             _ => norm.apply(*level, out),
         }

@@ -1,10 +1,11 @@
 //! The parts against their definitions, in sizes that fill no tile.
 
-use super::attention::{Heads, Shape, attention};
+use super::attention::{Distances, Heads, Shape, attention};
 use super::linear::{Linear, Room};
 use super::norm::Norm;
 use super::vector::Finish;
 use super::*;
+use crate::model::ops::relative::bucket;
 use crate::model::ops::testing::noise;
 
 fn levels() -> Vec<Level> {
@@ -177,10 +178,19 @@ fn attention_matches_the_definition() {
             sequences.push(at..at + n);
             at += n;
         }
-        for level in levels() {
+        let table: Vec<f32> = noise(32 * heads, 8).iter().map(|x| 2.0 * x).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let distances = Distances::new(&table, heads, longest);
+        let plain = levels().into_iter().map(|level| (level, None));
+        let biased = levels().into_iter().map(|level| (level, Some(&distances)));
+        for (level, distances) in plain.chain(biased) {
             let mut out = vec![9.0; tokens * hidden];
             let shape = Shape { heads, hidden };
-            attention(level, shape, &qkv, &sequences, &mut Heads::default(), &mut out);
+            attention(level, shape, &qkv, distances, &sequences, &mut Heads::default(), &mut out);
+            let bias = |i: usize, j: usize, head: usize| {
+                let bucket = bucket(j as i64 - i as i64);
+                distances.map_or(0.0, |_| f64::from(table[bucket * heads + head]))
+            };
             for range in &sequences {
                 for i in range.clone() {
                     for head in 0..heads {
@@ -190,7 +200,9 @@ fn attention_matches_the_definition() {
                         let scores: Vec<f64> = range
                             .clone()
                             .map(|j| {
-                                (0..width).map(|c| of(i, 0, c) * of(j, 1, c)).sum::<f64>().exp2()
+                                let score: f64 =
+                                    (0..width).map(|c| of(i, 0, c) * of(j, 1, c)).sum();
+                                score.exp2() * bias(i, j, head).exp()
                             })
                             .collect();
                         let total: f64 = scores.iter().sum();

@@ -5,11 +5,11 @@
 
 use std::sync::Arc as Shared;
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use pulp::Arch;
 
 use super::math::{Strided, exp, padded, product, sum, sum2};
-use super::{Mask, floats, rows, with_floats};
+use super::{Mask, floats, relative, rows, with_floats};
 
 const NAME: &str = "attention";
 
@@ -57,46 +57,75 @@ impl Sequences {
 /// Attention of `heads` heads: `qkv` is [tokens, 3·hidden] of queries, keys and values side by
 /// side, `bias` is [3·hidden]; the result is [tokens, hidden].
 ///
+/// With `relative`, [buckets, heads], every score gets that head's bias for the bucket of the
+/// distance from query to key ([`relative::bucket`]), after it was scaled.
+///
 /// # Errors
 /// When the shapes do not fit each other or the tensors are not contiguous floats on the CPU.
 pub fn attention(
     qkv: &Tensor,
     bias: &Tensor,
+    relative: Option<&Tensor>,
     sequences: &Sequences,
     heads: usize,
     dropout: Option<Mask>,
 ) -> Result<Tensor> {
-    qkv.apply_op2(bias, Attention { sequences: sequences.clone(), heads, dropout })
+    let op = Attention { sequences: sequences.clone(), heads, dropout };
+    match relative {
+        None => qkv.apply_op2(bias, op),
+        Some(table) => qkv.apply_op3(bias, table, op),
+    }
 }
 
-/// Gradients of [`attention`] for `qkv` and `bias`.
+/// Gradients of [`attention`].
+#[derive(Debug)]
+pub struct AttentionGrads {
+    /// For `qkv`, [tokens, 3·hidden].
+    pub qkv: Tensor,
+    /// For `bias`, [3·hidden].
+    pub bias: Tensor,
+    /// For `relative`, [buckets, heads], where there is one: summed over sequences.
+    pub relative: Option<Tensor>,
+}
+
+/// Gradients of [`attention`] from that of its result.
 ///
 /// # Errors
 /// As [`attention`].
 pub fn attention_backward(
     qkv: &Tensor,
     bias: &Tensor,
+    relative: Option<&Tensor>,
     sequences: &Sequences,
     heads: usize,
     dropout: Option<Mask>,
     grad: &Tensor,
-) -> Result<(Tensor, Tensor)> {
+) -> Result<AttentionGrads> {
     let width = bias.elem_count();
     let op = Attention { sequences: sequences.clone(), heads, dropout };
     let hidden = op.check(qkv.dims(), width)?;
     if grad.dims() != [sequences.tokens(), hidden] {
         bail!("{NAME}: gradient of shape {:?}", grad.dims());
     }
-    let (dqkv, db) = with_floats(NAME, [qkv, bias, grad], |[qkv, bias, grad]| {
+    let lines = match relative {
+        None => None,
+        Some(table) => Some(with_floats(NAME, [table], |[t]| op.lines(t, table.dims()))?),
+    };
+    let (dqkv, db, dlines) = with_floats(NAME, [qkv, bias, grad], |[qkv, bias, grad]| {
         let mut dqkv = vec![0f32; qkv.len()];
         let mut db = vec![0f32; width];
+        let mut dlines = lines.as_ref().map(|lines| vec![0f32; lines.len()]);
         let mut work = Work::new(&op, hidden);
         Arch::new().dispatch(|| {
             for (s, range) in sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
                 for head in 0..heads {
                     work.load(qkv, bias, range.clone(), head);
                     let mask = op.mask(s, head);
-                    work.backward(grad, &mut dqkv, range.start, head, mask);
+                    let line = lines.as_deref().map(|lines| op.line(lines, head));
+                    work.backward(grad, &mut dqkv, range.start, head, line, mask);
+                    if let Some(dlines) = &mut dlines {
+                        work.add_line(op.line_mut(dlines, head));
+                    }
                 }
             }
             for row in dqkv.chunks_exact(width) {
@@ -105,10 +134,21 @@ pub fn attention_backward(
                 }
             }
         });
-        Ok((dqkv, db))
+        Ok((dqkv, db, dlines))
     })?;
     let device = qkv.device();
-    Ok((Tensor::from_vec(dqkv, qkv.dims(), device)?, Tensor::from_vec(db, bias.dims(), device)?))
+    let relative = match (relative, dlines) {
+        (Some(table), Some(grad)) => {
+            let dtable = relative::lines_backward(&grad, table.dim(0)?, heads);
+            Some(Tensor::from_vec(dtable, table.dims(), device)?)
+        }
+        _ => None,
+    };
+    Ok(AttentionGrads {
+        qkv: Tensor::from_vec(dqkv, qkv.dims(), device)?,
+        bias: Tensor::from_vec(db, bias.dims(), device)?,
+        relative,
+    })
 }
 
 struct Attention {
@@ -139,6 +179,52 @@ impl Attention {
     fn mask(&self, sequence: usize, head: usize) -> Option<Mask> {
         self.dropout.map(|m| m.part((sequence * self.heads + head) as u64))
     }
+
+    /// All heads' biases by distance, from a table of `dims`.
+    fn lines(&self, table: &[f32], dims: &[usize]) -> Result<Vec<f32>> {
+        if rows(NAME, dims, self.heads)? < relative::BUCKETS {
+            bail!("{NAME}: a table of {dims:?} has fewer than {} buckets", relative::BUCKETS);
+        }
+        Ok(relative::lines(table, self.heads, self.sequences.longest))
+    }
+
+    /// Those of one head.
+    fn line<'a>(&self, lines: &'a [f32], head: usize) -> &'a [f32] {
+        let width = lines.len() / self.heads;
+        &lines[head * width..(head + 1) * width]
+    }
+
+    fn line_mut<'a>(&self, lines: &'a mut [f32], head: usize) -> &'a mut [f32] {
+        let width = lines.len() / self.heads;
+        &mut lines[head * width..(head + 1) * width]
+    }
+
+    fn forward(
+        &self,
+        (qkv, qkv_layout): (&CpuStorage, &Layout),
+        (bias, bias_layout): (&CpuStorage, &Layout),
+        lines: Option<&[f32]>,
+    ) -> Result<(CpuStorage, Shape)> {
+        let bias = floats(bias, bias_layout, NAME)?;
+        let hidden = self.check(qkv_layout.dims(), bias.len())?;
+        let qkv = floats(qkv, qkv_layout, NAME)?;
+        let tokens = self.sequences.tokens();
+        let mut out = vec![0f32; tokens * hidden];
+        let mut work = Work::new(self, hidden);
+        Arch::new().dispatch(|| {
+            for (s, range) in self.sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
+                for head in 0..self.heads {
+                    work.load(qkv, bias, range.clone(), head);
+                    work.probabilities(lines.map(|lines| self.line(lines, head)));
+                    if let Some(mask) = self.mask(s, head) {
+                        work.drop(mask);
+                    }
+                    work.output(&mut out, range.start, head);
+                }
+            }
+        });
+        Ok((CpuStorage::F32(out), (tokens, hidden).into()))
+    }
 }
 
 impl CustomOp2 for Attention {
@@ -153,25 +239,7 @@ impl CustomOp2 for Attention {
         bias: &CpuStorage,
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let bias = floats(bias, bias_layout, NAME)?;
-        let hidden = self.check(qkv_layout.dims(), bias.len())?;
-        let qkv = floats(qkv, qkv_layout, NAME)?;
-        let tokens = self.sequences.tokens();
-        let mut out = vec![0f32; tokens * hidden];
-        let mut work = Work::new(self, hidden);
-        Arch::new().dispatch(|| {
-            for (s, range) in self.sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
-                for head in 0..self.heads {
-                    work.load(qkv, bias, range.clone(), head);
-                    work.probabilities();
-                    if let Some(mask) = self.mask(s, head) {
-                        work.drop(mask);
-                    }
-                    work.output(&mut out, range.start, head);
-                }
-            }
-        });
-        Ok((CpuStorage::F32(out), (tokens, hidden).into()))
+        self.forward((qkv, qkv_layout), (bias, bias_layout), None)
     }
 
     fn bwd(
@@ -181,9 +249,43 @@ impl CustomOp2 for Attention {
         _res: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (dqkv, db) =
-            attention_backward(qkv, bias, &self.sequences, self.heads, self.dropout, grad)?;
-        Ok((Some(dqkv), Some(db)))
+        let grads =
+            attention_backward(qkv, bias, None, &self.sequences, self.heads, self.dropout, grad)?;
+        Ok((Some(grads.qkv), Some(grads.bias)))
+    }
+}
+
+/// With the table of biases by distance as third.
+impl CustomOp3 for Attention {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        qkv: &CpuStorage,
+        qkv_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+        table: &CpuStorage,
+        table_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let lines = self.lines(floats(table, table_layout, NAME)?, table_layout.dims())?;
+        self.forward((qkv, qkv_layout), (bias, bias_layout), Some(&lines))
+    }
+
+    fn bwd(
+        &self,
+        qkv: &Tensor,
+        bias: &Tensor,
+        table: &Tensor,
+        _res: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let table = Some(table);
+        let grads =
+            attention_backward(qkv, bias, table, &self.sequences, self.heads, self.dropout, grad)?;
+        Ok((Some(grads.qkv), Some(grads.bias), grads.relative))
     }
 }
 
@@ -266,13 +368,21 @@ impl Work {
         }
     }
 
-    /// Softmax of the scaled scores into `p`; zeros in the padding.
+    /// Softmax of the scaled scores, with the biases by distance of `line`, into `p`; zeros in the
+    /// padding.
     #[inline(always)]
-    fn probabilities(&mut self) {
+    fn probabilities(&mut self, line: Option<&[f32]>) {
         let (n, np, d, dp) = (self.n, self.np, self.d, self.dp);
         Self::turn(&mut self.turned, &self.k, (n, np, d, dp));
         let queries = Strided { data: &self.q, row: dp, column: 1 };
         product(&mut self.p[..n * np], queries, &self.turned, d, np, self.scale);
+        if let Some(line) = line {
+            for (i, row) in self.p[..n * np].chunks_exact_mut(np).enumerate() {
+                for (x, &bias) in row.iter_mut().zip(&line[stretch(line, i, n)]) {
+                    *x += bias;
+                }
+            }
+        }
         for row in self.p[..n * np].chunks_exact_mut(np) {
             let (row, rest) = row.split_at_mut(n);
             let mut peak = f32::NEG_INFINITY;
@@ -318,10 +428,11 @@ impl Work {
         dqkv: &mut [f32],
         start: usize,
         head: usize,
+        line: Option<&[f32]>,
         mask: Option<Mask>,
     ) {
         let (n, np, d, dp, h) = (self.n, self.np, self.d, self.dp, self.hidden);
-        self.probabilities();
+        self.probabilities(line);
         for (i, row) in self.dout.chunks_exact_mut(dp).take(n).enumerate() {
             let at = (start + i) * h + head * d;
             row[..d].copy_from_slice(&grad[at..at + d]);
@@ -361,6 +472,25 @@ impl Work {
         product(&mut self.out[..n * dp], dropped, &self.dout, n, dp, 1.0);
         store(&self.out, 2, dqkv);
     }
+
+    /// Adds the gradient of the scores, after [`Work::backward`], to that of the biases by distance.
+    #[inline(always)]
+    fn add_line(&self, grad: &mut [f32]) {
+        let (n, np) = (self.n, self.np);
+        for (i, row) in self.ds.chunks_exact(np).take(n).enumerate() {
+            let own = stretch(grad, i, n);
+            for (sum, &ds) in grad[own].iter_mut().zip(row) {
+                *sum += ds;
+            }
+        }
+    }
+}
+
+/// Where the biases of query `i` of a sequence of `n` tokens, key by key, are in a line.
+#[inline(always)]
+fn stretch(line: &[f32], i: usize, n: usize) -> std::ops::Range<usize> {
+    let start = line.len() / 2 - i;
+    start..start + n
 }
 
 #[cfg(test)]
@@ -374,8 +504,24 @@ mod tests {
         let h = heads * d;
         let sequences = Sequences::new(&[0, 3, 3, 20]).unwrap();
         let (qkv, bias) = (tensor(&[20, 3 * h], 1), tensor(&[3 * h], 2));
-        let got = attention(&qkv, &bias, &sequences, heads, None).unwrap();
-        let x = qkv.broadcast_add(&bias).unwrap();
+        let table = tensor(&[32, heads], 3);
+        for relative in [None, Some(&table)] {
+            attention_is(&qkv, &bias, relative, &sequences, heads);
+        }
+    }
+
+    /// Compares with the same from Candle's operations.
+    fn attention_is(
+        qkv: &Tensor,
+        bias: &Tensor,
+        relative: Option<&Tensor>,
+        sequences: &Sequences,
+        heads: usize,
+    ) {
+        let h = bias.elem_count() / 3;
+        let d = h / heads;
+        let got = attention(qkv, bias, relative, sequences, heads, None).unwrap();
+        let x = qkv.broadcast_add(bias).unwrap();
         for range in sequences.ranges().filter(|r| !r.is_empty()) {
             for head in 0..heads {
                 let part = |p: usize| {
@@ -388,7 +534,19 @@ mod tests {
                     .contiguous()
                     .unwrap()
                     .matmul(&part(1).t().unwrap().contiguous().unwrap());
-                let scores = (scores.unwrap() / (d as f64).sqrt()).unwrap();
+                let mut scores = (scores.unwrap() / (d as f64).sqrt()).unwrap();
+                if let Some(table) = relative {
+                    let table = table.to_vec2::<f32>().unwrap();
+                    let n = range.len() as i64;
+                    let biases = (0..n * n).map(|at| {
+                        let distance = at % n - at / n;
+                        table[relative::bucket(distance)][head]
+                    });
+                    let shape = (range.len(), range.len());
+                    scores = (scores
+                        + Tensor::from_vec(biases.collect(), shape, qkv.device()).unwrap())
+                    .unwrap();
+                }
                 let p = candle_nn::ops::softmax(&scores, 1).unwrap();
                 let expected = p.matmul(&part(2).contiguous().unwrap()).unwrap();
                 let got = got
@@ -407,7 +565,14 @@ mod tests {
         let sequences = Sequences::new(&[0, 2, 7]).unwrap();
         for dropout in [None, Some(Mask::new(3, 0.3))] {
             let inputs = [tensor(&[7, 18], 1), tensor(&[18], 2)];
-            check_gradients(&inputs, |t| attention(&t[0], &t[1], &sequences, 2, dropout).unwrap());
+            check_gradients(&inputs, |t| {
+                attention(&t[0], &t[1], None, &sequences, 2, dropout).unwrap()
+            });
+            let [qkv, bias] = inputs;
+            let inputs = [qkv, bias, tensor(&[32, 2], 3)];
+            check_gradients(&inputs, |t| {
+                attention(&t[0], &t[1], Some(&t[2]), &sequences, 2, dropout).unwrap()
+            });
         }
     }
 
@@ -423,7 +588,11 @@ mod tests {
             (tensor(&[2, 12], 1), 0),
             (tensor(&[2, 9], 1), 1),
         ] {
-            assert!(attention(&qkv, &bias, &sequences, heads, None).is_err());
+            assert!(attention(&qkv, &bias, None, &sequences, heads, None).is_err());
+        }
+        let qkv = tensor(&[2, 12], 1);
+        for table in [tensor(&[32, 3], 1), tensor(&[31, 2], 1), tensor(&[64], 1)] {
+            assert!(attention(&qkv, &bias, Some(&table), &sequences, 2, None).is_err());
         }
     }
 }

@@ -5,7 +5,8 @@
 //! [`attention`], [`add_norm`], [`gelu`] and [`embed`]. They are Candle custom operations, so
 //! Candle's own `backward` works through them; the trainer calls the `_backward` functions itself,
 //! because Candle's accumulation of gradients zero-fills and adds every tensor once more and
-//! serialises all threads on one pool. Matrix products stay Candle's.
+//! serialises all threads on one pool. Matrix products stay Candle's, unless training asks for
+//! bfloat16 ([`Products`]).
 //!
 //! Kernels are plain loops over slices that `pulp` compiles for AVX2 as well and picks at run
 //! time. They use no fused multiply-add, so that every machine gets the same floats.
@@ -16,15 +17,20 @@
 )]
 
 mod attention;
+mod bf16;
 mod cross_entropy;
+#[cfg(target_arch = "x86_64")]
+mod dpbf16;
 mod embed;
 mod gelu;
 mod math;
 mod mean;
 mod norm;
 mod random;
+pub mod relative;
 
-pub use attention::{Sequences, attention, attention_backward};
+pub use attention::{AttentionGrads, Sequences, attention, attention_backward};
+pub use bf16::Products;
 pub use cross_entropy::cross_entropy;
 pub use embed::{EmbedGrads, Embedding, embed, embed_backward};
 pub use gelu::{gelu, gelu_backward};
