@@ -177,7 +177,12 @@ impl Report {
             text.push_str(&table(&folds));
         }
         if let Some(classes) = self.classes() {
-            text.push_str("\nBy label, thresholds tuned, in percent\n\n");
+            let tuned = self.systems.iter().find(|m| m.threshold == "tuned");
+            let seed = match tuned.and_then(|m| m.best.as_ref()) {
+                Some(best) if best.seed > 0 => format!(", seed {}", best.seed),
+                _ => String::new(),
+            };
+            text.push_str(&format!("\nBy label, thresholds tuned{seed}, in percent\n\n"));
             text.push_str(&table(&classes));
         }
         text
@@ -192,6 +197,9 @@ impl Report {
         for measured in &self.systems {
             let seeds = measured.seeds.len();
             let mut name = format!("{}, {}", measured.name(), measured.rule());
+            if measured.folds.len() > 1 {
+                name.push_str(", folds together");
+            }
             if seeds > 1 {
                 name.push_str(&format!(", mean of {seeds} seeds"));
             }

@@ -141,7 +141,7 @@ pub(super) fn run(args: &ConvertArgs, printer: &Printer) -> anyhow::Result<Exit>
         }
         Ok(())
     })?;
-    printer.note(format_args!("{}: {}", args.output.display(), told(&sink)));
+    printer.note(told(&sink));
     Ok(if sink.bad.is_empty() { Exit::Done } else { Exit::SomeFailed })
 }
 
