@@ -124,6 +124,11 @@ fn take(point: &Object, around: &Around, sink: &mut Sink) -> Result<(), String> 
     let Some(label) = named.into_iter().find(|name| !name.trim().is_empty()) else {
         return Err("the point has neither a case nor a title".to_owned());
     };
+    // Case 235: "do not select this case, because points with this case will not show up".
+    if label.trim() == "none" {
+        sink.drop("of the case `none`");
+        return Ok(());
+    }
     let service = [inner("service", "name"), around.service.clone(), name_of(point, "service_id")];
     let mut made = Imported {
         id: name_of(point, "id"),
