@@ -168,15 +168,21 @@ impl Report {
         for (number, (_, source)) in self.sources.iter().enumerate() {
             text.push_str(&format!("\n[{}] {source}", number + 1));
         }
-        if !self.sources.is_empty() {
-            text.push('\n');
+        if self.sources.is_empty() {
+            text.push_str("\nNo published figures on this edition of the data are known here.");
         }
+        text.push('\n');
         if let Some(folds) = self.folds() {
             text.push_str("\nBy fold, thresholds tuned\n\n");
             text.push_str(&table(&folds));
         }
         if let Some(classes) = self.classes() {
-            text.push_str("\nBy label, thresholds tuned, in percent\n\n");
+            let tuned = self.systems.iter().find(|m| m.threshold == "tuned");
+            let seed = match tuned.and_then(|m| m.best.as_ref()) {
+                Some(best) if best.seed > 0 => format!(", seed {}", best.seed),
+                _ => String::new(),
+            };
+            text.push_str(&format!("\nBy label, thresholds tuned{seed}, in percent\n\n"));
             text.push_str(&table(&classes));
         }
         text
@@ -191,6 +197,9 @@ impl Report {
         for measured in &self.systems {
             let seeds = measured.seeds.len();
             let mut name = format!("{}, {}", measured.name(), measured.rule());
+            if measured.folds.len() > 1 {
+                name.push_str(", folds together");
+            }
             if seeds > 1 {
                 name.push_str(&format!(", mean of {seeds} seeds"));
             }

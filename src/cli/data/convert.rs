@@ -1,7 +1,6 @@
 //! `fineprint data convert`: labelled data of other projects in fineprint's own format.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -142,7 +141,7 @@ pub(super) fn run(args: &ConvertArgs, printer: &Printer) -> anyhow::Result<Exit>
         }
         Ok(())
     })?;
-    printer.note(format_args!("{}: {}", args.output.display(), told(&sink)));
+    printer.note(told(&sink));
     Ok(if sink.bad.is_empty() { Exit::Done } else { Exit::SomeFailed })
 }
 

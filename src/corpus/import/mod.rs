@@ -177,7 +177,7 @@ fn open(path: &Path) -> Result<std::io::BufReader<std::fs::File>, CorpusError> {
 fn read_text(path: &Path) -> Result<String, CorpusError> {
     let bytes =
         std::fs::read(path).map_err(|source| CorpusError::Io { path: path.to_owned(), source })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    let mut text = String::from_utf8(bytes).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
             .iter()
             .filter(|b| **b == b'\n')
@@ -189,7 +189,10 @@ fn read_text(path: &Path) -> Result<String, CorpusError> {
             reason: "not valid UTF-8".to_owned(),
         }
     })?;
-    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
 }
 
 /// The files of a folder with an extension, in the order of their names.
