@@ -240,6 +240,10 @@ pub struct ClassifyArgs {
     #[arg(long, value_name = "URL", help_heading = "Model")]
     #[arg(conflicts_with_all = ["threads", "cache", "output_dir", "resume", "restart"])]
     pub server: Option<String>,
+    /// Trust the authorities in FILE (PEM) for a --server with https, in place of Mozilla's.
+    #[cfg(feature = "client")]
+    #[arg(long, value_name = "FILE", help_heading = "Model", requires = "server")]
+    pub server_ca: Option<PathBuf>,
 
     /// Output only findings of these categories; `fineprint labels` lists them.
     #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Findings")]

@@ -213,7 +213,7 @@ impl Backend {
     fn open(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Self> {
         #[cfg(feature = "client")]
         if let Some(url) = &args.server {
-            return Server::open(url).map(Box::new).map(Self::Server);
+            return Server::open(url, args.server_ca.as_deref()).map(Box::new).map(Self::Server);
         }
         let started = Instant::now();
         let classifier = Classifier::load(&args.model.model, &args.engine.options())?;

@@ -11,6 +11,11 @@ use crate::report::summary::NO_ADVICE;
 pub const STYLE: &str = include_str!("style.css");
 /// The script of every page.
 pub const SCRIPT: &str = include_str!("report.js");
+/// The icon of a server's pages: lines of a text, one of them marked.
+pub const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http:%2F%2Fwww.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
+    %3Crect width='16' height='16' rx='3' fill='%231c4e80'/%3E\
+    %3Cpath d='M3 4.5h10M3 11.5h10' stroke='%23fff' stroke-width='1.5'/%3E\
+    %3Cpath d='M3 8h7' stroke='%23ffb454' stroke-width='2.5'/%3E%3C/svg%3E";
 
 /// A page before it is markup.
 #[derive(Debug, Clone)]
@@ -37,9 +42,10 @@ impl Page<'_> {
     }
 
     /// The security policy: it allows the styles and scripts of the page, by their hashes, and
-    /// nothing else: no network, no frames, no forms, no inline handlers.
+    /// nothing else: no network, no frames, no forms, no inline handlers. A page of a server may
+    /// also ask that server, and has an icon.
     pub fn policy(&self) -> String {
-        let connect = if self.may_connect { "connect-src 'self'; " } else { "" };
+        let connect = if self.may_connect { "connect-src 'self'; img-src data:; " } else { "" };
         format!(
             "default-src 'none'; {connect}style-src {}; script-src {}; base-uri 'none'; \
              form-action 'none'",
@@ -61,6 +67,8 @@ impl Page<'_> {
                     meta name="color-scheme" content="light dark";
                     meta name="generator" content={ "fineprint " (env!("CARGO_PKG_VERSION")) };
                     title { (self.title) }
+                    // Without one browsers ask the server for it, which the policy forbids.
+                    @if self.may_connect { link rel="icon" href=(ICON); }
                     @for style in self.all_styles() { style { (PreEscaped(style)) } }
                 }
                 body {

@@ -81,7 +81,10 @@ pub(in crate::serve) async fn docs() -> Response {
     static PAGE: LazyLock<String> = LazyLock::new(|| api::page(&api::document()));
     static POLICY: LazyLock<String> = LazyLock::new(|| {
         let style = sources(std::iter::once(api::STYLE));
-        format!("default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'")
+        format!(
+            "default-src 'none'; style-src {style}; img-src data:; base-uri 'none'; \
+             form-action 'none'"
+        )
     });
     answer(PAGE.clone(), &POLICY)
 }

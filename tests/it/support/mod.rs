@@ -6,3 +6,5 @@ pub(crate) mod repository;
 pub(crate) mod sandbox;
 #[cfg(all(unix, feature = "serve"))]
 pub(crate) mod server;
+#[cfg(all(unix, feature = "serve"))]
+pub(crate) mod tls;
