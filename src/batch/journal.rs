@@ -17,7 +17,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::AtomicFile;
+use super::{AtomicFile, atomic};
 use crate::digest::hex;
 use crate::report::record::Status;
 
@@ -273,15 +273,17 @@ impl RunFolder {
     /// cannot be written.
     pub fn open(path: &Path, run: &Value, existing: Existing) -> Result<Self, JournalError> {
         std::fs::create_dir_all(path).map_err(JournalError::io(path))?;
+        // Before anything is made in it.
+        refuse_foreign(path)?;
         let lock = lock(path)?;
         let checkpoint = if existing == Existing::Restart {
-            remove_run(path).map_err(JournalError::io(path))?;
+            remove_run(path)?;
             None
         } else {
             let checkpoint = read_checkpoint(path)?;
             let is_complete = path.join(MANIFEST).exists();
             match (&checkpoint, existing) {
-                (None, _) => refuse_foreign(path)?,
+                (None, _) => {}
                 (Some(_), Existing::Refuse) if is_complete => {
                     return Err(JournalError::Complete(path.to_owned()));
                 }
@@ -293,6 +295,7 @@ impl RunFolder {
             }
             checkpoint
         };
+        atomic::remove_strays(path).map_err(JournalError::io(path))?;
         let open = |name: &str, extent: Option<&Extent>| Growing::open(path.join(name), extent);
         let records = open(RECORDS, checkpoint.as_ref().map(|c| &c.records))?;
         let index = open(INDEX, checkpoint.as_ref().map(|c| &c.index))?;
@@ -435,24 +438,68 @@ fn lock(folder: &Path) -> Result<File, JournalError> {
     }
 }
 
-/// Removes the files of a run, the manifest first: without it the rest is no complete run.
-fn remove_run(folder: &Path) -> io::Result<()> {
-    for name in [MANIFEST, JOURNAL, RECORDS, INDEX, ERRORS] {
-        match std::fs::remove_file(folder.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+/// Makes the records of a complete run the file of that name.
+///
+/// # Errors
+/// [`JournalError::Io`].
+pub fn hand_over(folder: &Path, file: &Path) -> Result<(), JournalError> {
+    std::fs::rename(folder.join(RECORDS), file)
+        .and_then(|()| atomic::sync_folder(atomic::folder_of(file)))
+        .map_err(JournalError::io(file))
+}
+
+/// Removes the folder of a complete run whose records were made into a file elsewhere.
+///
+/// The records go first and the manifest last, so that what a process leaves that is killed
+/// meanwhile shows as that: [`remove_handed_over`] removes the rest.
+///
+/// # Errors
+/// [`JournalError::Io`].
+pub fn remove_complete(folder: &Path) -> Result<(), JournalError> {
+    for name in [RECORDS, INDEX, ERRORS, JOURNAL, MANIFEST, LOCK] {
+        remove(&folder.join(name))?;
     }
-    Ok(())
+    atomic::remove_strays(folder).map_err(JournalError::io(folder))?;
+    std::fs::remove_dir(folder).map_err(JournalError::io(folder))
+}
+
+/// Removes what is left of a folder that [`remove_complete`] did not get done with: one with a
+/// manifest and without records.
+///
+/// # Errors
+/// [`JournalError`], also when another process has the folder.
+pub fn remove_handed_over(folder: &Path) -> Result<(), JournalError> {
+    if !folder.join(MANIFEST).exists() || folder.join(RECORDS).exists() {
+        return Ok(());
+    }
+    let _lock = lock(folder)?;
+    remove_complete(folder)
+}
+
+fn remove(path: &Path) -> Result<(), JournalError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(JournalError::io(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the files of a run, the manifest first, without which the rest is no complete run, and
+/// the journal last, which says that the folder is ours.
+fn remove_run(folder: &Path) -> Result<(), JournalError> {
+    let files = [MANIFEST, RECORDS, INDEX, ERRORS, JOURNAL];
+    files.into_iter().try_for_each(|name| remove(&folder.join(name)))
 }
 
 /// A folder without a journal may hold what a run left that was killed at once, and nothing else.
 fn refuse_foreign(folder: &Path) -> Result<(), JournalError> {
+    if folder.join(JOURNAL).exists() {
+        return Ok(());
+    }
     for entry in std::fs::read_dir(folder).map_err(JournalError::io(folder))? {
         let name = entry.map_err(JournalError::io(folder))?.file_name();
         let name = name.to_string_lossy();
-        let is_ours = [LOCK, RECORDS, INDEX, ERRORS].contains(&name.as_ref())
-            || (name.starts_with(".fineprint-") && name.ends_with(".part"));
+        let is_ours =
+            [LOCK, RECORDS, INDEX, ERRORS].contains(&name.as_ref()) || atomic::is_stray(&name);
         if !is_ours {
             return Err(JournalError::Foreign(folder.to_owned()));
         }

@@ -9,6 +9,8 @@ pub mod average;
 pub mod bench;
 pub mod cache;
 pub mod calibrate;
+pub mod changes;
+pub mod classifier;
 mod classify;
 pub mod completions;
 mod config;

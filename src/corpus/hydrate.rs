@@ -18,7 +18,6 @@ use super::standoff::{Reference, Row};
 use crate::document::{Document, ParseOptions};
 use crate::eval::examples::Source;
 use crate::label::LabelSet;
-use crate::segment::sentence_id;
 use crate::segment::words::{Underscore, Words};
 
 /// How many documents are held at once.
@@ -366,6 +365,7 @@ mod tests {
     use super::super::standoff::{Sources, strip};
     use super::*;
     use crate::eval::Example;
+    use crate::segment::sentence_id;
 
     const COMMIT: &str = "0123456789012345678901234567890123456789";
 

@@ -19,7 +19,6 @@ use crate::digest::hex;
 use crate::eval::examples::{Source, for_each_line};
 use crate::eval::{EvalError, Example};
 use crate::label::{Label, LabelSet};
-use crate::segment::sentence_id;
 use crate::segment::words::{ID_BYTES, Underscore, Words, first_bytes, from_hex};
 
 /// Longest sentence in words: it bounds the search, and nobody writes longer ones.
@@ -345,6 +344,7 @@ fn lines<const N: usize, T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::segment::sentence_id;
 
     fn example(text: &str) -> Example {
         Example {

@@ -21,6 +21,7 @@ mod eval;
 mod git;
 mod habits;
 mod history;
+mod hostile;
 mod hub;
 mod inputs;
 mod licenses;

@@ -74,16 +74,40 @@ impl Page<'_> {
     }
 }
 
-/// The page's title and the switch of its theme.
-pub fn masthead(title: &str, run: &Run) -> Markup {
+/// What made a page.
+#[derive(Debug, Clone, Copy)]
+pub struct Made<'a> {
+    /// The program.
+    pub tool: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// Where the model came from.
+    pub model: &'a str,
+    /// SHA-256 over the model's files, in hexadecimal.
+    pub digest: &'a str,
+}
+
+impl<'a> From<&'a Run> for Made<'a> {
+    fn from(run: &'a Run) -> Self {
+        Self {
+            tool: &run.tool,
+            version: &run.tool_version,
+            model: &run.model,
+            digest: &run.model_digest,
+        }
+    }
+}
+
+/// What kind of page it is, its title, and the switch of its theme.
+pub fn masthead(brand: &str, title: &str, made: Made<'_>) -> Markup {
     html! {
         header.masthead {
-            p.brand { "fineprint report" }
+            p.brand { (brand) }
             button #theme .tool .js type="button" { "Dark theme" }
             h1 { (title) }
             p.made {
-                "Read by " (run.tool) " " (run.tool_version) " with model "
-                span title=(run.model_digest) { (short(&run.model)) " (" (head(&run.model_digest)) ")" }
+                "Read by " (made.tool) " " (made.version) " with model "
+                span title=(made.digest) { (short(made.model)) " (" (head(made.digest)) ")" }
                 "."
             }
         }
@@ -96,16 +120,23 @@ pub(super) fn legend(view: &View) -> Markup {
     html! {
         p.legend {
             @if scope.labels().has_stance() {
-                mark.s.asserted { "Asserted" }
-                ": the text says that it happens or may happen. "
-                mark.s.denied { "Denied" }
-                ": the text says that it does not. "
+                (stances())
             }
             "The number after a sentence is its place in the document and a link to it; the number "
             "beside a finding, from 0 to 1, is how probable the model holds it."
         }
         @let narrowed = narrowed(run);
         @if !narrowed.is_empty() { p.notice { "This report looks only at " (narrowed) "." } }
+    }
+}
+
+/// What the two stances mean, as they are marked.
+pub fn stances() -> Markup {
+    html! {
+        mark.s.asserted { "Asserted" }
+        ": the text says that it happens or may happen. "
+        mark.s.denied { "Denied" }
+        ": the text says that it does not. "
     }
 }
 
@@ -125,24 +156,60 @@ fn narrowed(run: &Run) -> String {
     parts.join(", ")
 }
 
-/// Filters and jumps; shown only where scripts run.
+/// The filters and jumps of a report.
 pub(super) fn toolbar(view: &View) -> Markup {
     let scope = &view.scope;
-    html! {
+    let categories = html! {
+        @for (group, categories) in scope.groups() {
+            optgroup label=(if group.is_empty() { "Other" } else { group }) {
+                @for &category in categories { (option(scope.id(category), scope.title(category))) }
+            }
+        }
+    };
+    let only = html! {
+        label.check { input #only type="checkbox" autocomplete="off"; " Findings only" }
+    };
+    let has_stances = scope.stances().count() > 1;
+    Tools { categories: &categories, has_stances, kinds: None, more: &only }.render()
+}
+
+/// A choice of a filter.
+pub fn option(value: &str, title: &str) -> Markup {
+    html! { option value=(value) { (title) } }
+}
+
+/// Filters and jumps; shown only where scripts run.
+#[derive(Debug)]
+pub struct Tools<'a> {
+    /// The categories to choose among, as [options](option).
+    pub categories: &'a Markup,
+    /// Whether there are two stances to choose among.
+    pub has_stances: bool,
+    /// Kinds of changes to choose among, as options.
+    pub kinds: Option<&'a Markup>,
+    /// What else there is to choose.
+    pub more: &'a Markup,
+}
+
+impl Tools<'_> {
+    /// The bar.
+    pub fn render(&self) -> Markup {
+        html! {
         section #tools .js aria-label="Find and filter" {
             div.fields {
                 label for="category" { "Category" }
                 select #category autocomplete="off" {
                     option value="" { "All categories" }
-                    @for (group, categories) in scope.groups() {
-                        optgroup label=(if group.is_empty() { "Other" } else { group }) {
-                            @for &category in categories {
-                                option value=(scope.id(category)) { (scope.title(category)) }
-                            }
-                        }
+                    (self.categories)
+                }
+                @if let Some(kinds) = self.kinds {
+                    label for="kind" { "Change" }
+                    select #kind autocomplete="off" {
+                        option value="" { "All changes" }
+                        (kinds)
                     }
                 }
-                @if scope.stances().count() > 1 {
+                @if self.has_stances {
                     label for="stance" { "Stance" }
                     select #stance autocomplete="off" {
                         option value="" { "Both" }
@@ -152,7 +219,7 @@ pub(super) fn toolbar(view: &View) -> Markup {
                 }
                 label for="least" { "Probability at least " output #least-shown for="least" { "0.00" } }
                 input #least type="range" min="0" max="1" step="0.05" value="0" autocomplete="off";
-                label.check { input #only type="checkbox" autocomplete="off"; " Findings only" }
+                (self.more)
             }
             div.jumps {
                 button #previous .tool type="button" aria-keyshortcuts="p" { "Previous " kbd { "p" } }
@@ -160,15 +227,16 @@ pub(super) fn toolbar(view: &View) -> Markup {
                 p #status role="status" aria-live="polite" {}
             }
         }
+        }
     }
 }
 
 /// Where the report comes from, and what it is not.
-pub fn foot(run: &Run) -> Markup {
+pub fn foot(made: Made<'_>) -> Markup {
     html! {
         footer {
             p { (NO_ADVICE) }
-            p.made { (run.tool) " " (run.tool_version) ", model " code { (run.model_digest) } }
+            p.made { (made.tool) " " (made.version) ", model " code { (made.digest) } }
         }
     }
 }
