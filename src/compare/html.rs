@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use super::change::{ChangeKind, Standing};
 use super::record::{CategoryRecord, ChangeRecord, DiffRecord, QuoteRecord, Tool};
 use crate::report::html::page::{self, Made, Page, Tools, option};
+use crate::report::summary::plural;
 
 /// The styles of changes, which go behind those of every page.
 pub const STYLE: &str = include_str!("style.css");
@@ -34,7 +35,7 @@ pub fn page(record: &DiffRecord) -> String {
         p.facts { (editions) }
         p.verdict { (record.verdict) }
         p.facts {
-            (counts.unchanged) " sentences unchanged (" (counts.moved) " moved), "
+            (plural(counts.unchanged, "sentence")) " unchanged (" (counts.moved) " moved), "
             (counts.reworded) " reworded, " (counts.added) " added, " (counts.removed) " removed."
         }
         (key())

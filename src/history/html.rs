@@ -7,13 +7,15 @@ use super::record::{DocumentHistory, EventRecord, HistoryRecord};
 use super::svg;
 use super::text::{short, summary};
 use crate::compare::{html_category, html_frame, html_key, html_tools};
+use crate::report::summary::plural;
 
 /// Renders a history.
 pub fn page(record: &HistoryRecord) -> String {
     let events = || record.documents.iter().flat_map(|document| &document.events);
     let content = html! {
         p.facts {
-            (record.repository) ": " (record.commits) " commits up to " code { (record.revision) }
+            (record.repository) ": " (plural(record.commits, "commit")) " up to "
+            code { (record.revision) }
             @if record.is_cut { " (older ones are not in this repository)" }
         }
         (html_key())
@@ -109,12 +111,12 @@ fn event(document: usize, record: &EventRecord) -> Markup {
         section.event id=(anchor) {
             h3 { time datetime=(record.moment.date) { (record.moment.date) } }
             p.facts {
-                "Commit " code { (record.moment.commit) } ", compared with "
-                (record.previous.date) ": "
-                (counts.reworded) " sentences reworded, " (counts.added) " added, "
+                "Commit " code title=(record.moment.commit) { (short(&record.moment)) }
+                ", compared with " (record.previous.date) ": "
+                (plural(counts.reworded, "sentence")) " reworded, " (counts.added) " added, "
                 (counts.removed) " removed."
                 @if record.rewordings > 0 {
-                    " " (record.rewordings) " findings were only reworded and are not shown."
+                    " Only reworded and not shown: " (plural(record.rewordings, "finding")) "."
                 }
             }
             p.verdict { (record.verdict) }
