@@ -259,6 +259,8 @@ pub struct RunFolder {
     done: Vec<Entry>,
     documents: usize,
     record_start: u64,
+    /// Whether a document's records were begun and not ended, as after an error in the middle.
+    is_amid: bool,
     synced: Instant,
     // Held until the folder is dropped.
     _lock: File,
@@ -308,6 +310,7 @@ impl RunFolder {
             path: path.to_owned(),
             run: run.clone(),
             record_start: records.bytes,
+            is_amid: false,
             records,
             index,
             errors,
@@ -334,6 +337,7 @@ impl RunFolder {
 
     /// Where the records of the next document go.
     pub fn records(&mut self) -> &mut impl Write {
+        self.is_amid = true;
         &mut self.records
     }
 
@@ -343,6 +347,7 @@ impl RunFolder {
     /// [`JournalError::Io`].
     pub fn begun(&mut self) -> Result<(), JournalError> {
         self.record_start = self.records.bytes;
+        self.is_amid = false;
         self.checkpoint()
     }
 
@@ -358,17 +363,22 @@ impl RunFolder {
         }
         self.index.line(&entry)?;
         self.documents += 1;
+        self.is_amid = false;
         if self.synced.elapsed() >= INTERVAL {
             self.checkpoint()?;
         }
         Ok(())
     }
 
-    /// Makes everything written so far good.
+    /// Makes everything written so far good; does nothing when a document was written in part,
+    /// since what is good has to end with a whole one.
     ///
     /// # Errors
     /// [`JournalError::Io`].
     pub fn checkpoint(&mut self) -> Result<(), JournalError> {
+        if self.is_amid {
+            return Ok(());
+        }
         let checkpoint = Checkpoint {
             schema: SCHEMA.to_owned(),
             run: self.run.clone(),
@@ -631,6 +641,24 @@ mod tests {
         assert_eq!(folder.done().len(), 3);
         assert_eq!(folder.done()[2].record_bytes, 9);
         drop(folder);
+        let records = std::fs::read_to_string(path.join(RECORDS)).unwrap();
+        assert_eq!(records, "record 0\nrecord 1\nrecord 2\n");
+    }
+
+    #[test]
+    fn a_document_in_part_is_never_made_good() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("run");
+        let mut folder = filled(&path, 2);
+        // As when the disk was full for a moment: the run stops, and notes what it has.
+        write!(folder.records(), "rec").unwrap();
+        folder.checkpoint().unwrap();
+        drop(folder);
+        let mut folder = RunFolder::open(&path, &json!({"a": 1}), Existing::Resume).unwrap();
+        assert_eq!(folder.done().len(), 2);
+        writeln!(folder.records(), "record 2").unwrap();
+        folder.document(entry(2)).unwrap();
+        folder.checkpoint().unwrap();
         let records = std::fs::read_to_string(path.join(RECORDS)).unwrap();
         assert_eq!(records, "record 0\nrecord 1\nrecord 2\n");
     }
