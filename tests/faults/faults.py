@@ -75,6 +75,7 @@ class Bench:
         self.tried = collections.Counter()
         self.ends = collections.Counter()
         self.slowest = 0.0
+        self.failures = []
         self.corpus()
 
     def corpus(self):
@@ -147,7 +148,15 @@ class Bench:
             most[call] = max(most[call], count)
         return most
 
-    def check(self, mode, fault, code, said, reason, where=None):
+    def check(self, mode, fault, *more):
+        """Notes what does not hold after a fault."""
+        try:
+            self.hold(mode, fault, *more)
+        except AssertionError as failure:
+            self.failures.append(str(failure))
+            print(f"FAILED: {failure}", flush=True)
+
+    def hold(self, mode, fault, code, said, reason, where=None):
         """What must hold after a fault, and after going on."""
         where = where or self.folder
         assert "panicked" not in said, f"{fault}: {said}"
@@ -276,6 +285,8 @@ def main():
             print(f"ok: {mode.name}, {sum(bench.tried.values())} faults so far, {time.monotonic() - start:.0f} s", flush=True)
         bench.clean()
         bench.streams()
+    if bench.failures:
+        return f"{len(bench.failures)} of {sum(bench.tried.values())} faults did harm"
     print(json.dumps({"faults": sum(bench.tried.values()), "ends": bench.ends, "slowest run s": round(bench.slowest, 2),
                       "seconds": round(time.monotonic() - start), "by kind": bench.tried}, indent=1))
 
