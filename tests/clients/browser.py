@@ -257,13 +257,14 @@ def changed(page, width, categories):
     last = page.evaluate("document.activeElement.id")
     assert last == articles.last.get_attribute("id") and page.locator(f"[id='{last}']").is_visible()
 
-    # Quotes with their places.
-    at = next(i for i, (_, change) in enumerate(changes) if change["old"] and change["new"])
+    # Quotes with their places, of both sides where there are two.
+    at = next((i for i, (_, change) in enumerate(changes) if change["old"] and change["new"]), 0)
     articles.nth(at).locator(".copy").click()
     page.wait_for_function("document.getElementById('status').textContent === 'Quotes copied'")
     copied = page.evaluate("navigator.clipboard.readText()")
-    old, new = changes[at][1]["old"], changes[at][1]["new"]
-    assert old["text"] in copied and new["text"] in copied and f"Old, line {old['line']}" in copied, copied
+    for edition in "old", "new":
+        if quote := changes[at][1][edition]:
+            assert f"{edition.title()}, line {quote['line']}" in copied and f"{quote['text']}”" in copied, copied
     before = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.click("#theme")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
