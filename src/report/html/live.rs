@@ -22,14 +22,14 @@ pub const SUMMARY: &str = include_str!("summary.js");
 pub fn body(title: &str, run: &Run, tools: &Markup) -> io::Result<Markup> {
     let view = View { run: run.clone(), scope: Scope::of(run)? };
     Ok(html! {
-        (page::masthead(title, run))
+        (page::masthead("fineprint report", title, run.into()))
         main #report {
             (tools)
             (page::legend(&view))
             (page::toolbar(&view))
             div #documents {}
         }
-        (page::foot(run))
+        (page::foot(run.into()))
     })
 }
 
