@@ -65,7 +65,9 @@ for part; do
       batch
       start
       "$load" closed "$address" --pid "$server" "${input[@]}" --clients 64 | tee "$work/closed.json"
-      echo "tokens computed: $(metric fineprint_tokens_total), batches: $(metric fineprint_batch_tokens_count)"
+      tokens=$(metric fineprint_tokens_total)
+      # By tokens, for the generator also counts sentences in other languages, which are not computed.
+      echo "server: $tokens tokens, $(field "round($tokens / seconds)" "$work/closed.json") tokens/s"
       stop
       batch
       REQUESTS=$(field "sum(a['count'] for k in (singles, documents) for a in k['answers'].values()) / seconds" "$work/closed.json")
