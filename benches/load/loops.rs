@@ -171,15 +171,14 @@ pub(crate) async fn stop(
             loop {
                 let item = &shared.items[shared.take() % shared.items.len()];
                 let start = Instant::now();
-                let mut own = match connection.take() {
-                    Some(own) => own,
-                    None => match Connection::open(shared.address).await {
-                        Ok(own) => own,
-                        Err(_) => {
-                            shared.figures.borrow_mut().not_connected += 1;
-                            return;
-                        }
-                    },
+                let mut own = if let Some(own) = connection.take() {
+                    own
+                } else {
+                    let Ok(own) = Connection::open(shared.address).await else {
+                        shared.figures.borrow_mut().not_connected += 1;
+                        return;
+                    };
+                    own
                 };
                 let done = own.exchange(&item.bytes).await;
                 let mut figures = shared.figures.borrow_mut();

@@ -179,8 +179,8 @@ mod tests {
             })
             .chain([Ok(Source::File(folder.path().join("gone.md")))])
             .collect();
-        let shard = Some(Shard { index: 1, count: 2 });
-        let (remaining, ledger) = Remaining::new(files.into_iter(), shard, &[]);
+        let shard = Shard { index: 1, count: 2 };
+        let (remaining, ledger) = Remaining::new(files.into_iter(), Some(shard), &[]);
         let found: Vec<_> = remaining.collect();
         assert!((3..18).contains(&found.len()), "{}", found.len());
         // What happens to a file once it was read is no matter.
@@ -190,7 +190,7 @@ mod tests {
             let bytes = source.read().unwrap();
             assert!(bytes.starts_with(b"We sell item"));
             let shown = source.digest(&bytes);
-            assert!(shard.unwrap().takes(&source.name(), Some(&shown)));
+            assert!(shard.takes(&source.name(), Some(&shown)));
             ledger.finished(&source.name(), Some(&shown));
         }
         assert_eq!(ledger.inputs().count, 21);

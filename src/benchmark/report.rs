@@ -8,8 +8,10 @@ use super::published::{self, Convention, Published};
 use super::{RunResult, System};
 use crate::eval::tally::Counts;
 
-/// Which of the scores a column shows.
-const COLUMNS: [(&str, fn(&Figures) -> f64); 5] = [
+/// A column's head, and which of the scores it shows.
+type Column = (&'static str, fn(&Figures) -> f64);
+
+const COLUMNS: [Column; 5] = [
     ("micro-F1", |f| f.micro_f1),
     ("macro-F1", |f| f.macro_f1),
     ("micro+none", |f| f.micro_f1_with_none),

@@ -41,7 +41,7 @@ pub fn page(record: &DiffRecord) -> String {
         (key())
         @if !record.categories.is_empty() {
             (turns(&record.categories))
-            (tools(record.categories.iter()))
+            (tools(&record.categories.iter()))
         }
         div #documents { @for one in &record.categories { (category(one, 3, "")) } }
     };
@@ -81,13 +81,13 @@ pub(crate) fn key() -> Markup {
 }
 
 /// Filters and jumps over the changes of these categories.
-pub(crate) fn tools<'a>(categories: impl Iterator<Item = &'a CategoryRecord> + Clone) -> Markup {
+pub(crate) fn tools<'a>(categories: &(impl Iterator<Item = &'a CategoryRecord> + Clone)) -> Markup {
     let titles: BTreeSet<(&str, &str)> =
         categories.clone().map(|c| (c.title.as_str(), c.category.as_str())).collect();
     let changes = || categories.clone().flat_map(|c| &c.changes);
     let kinds: Vec<ChangeKind> =
         ChangeKind::ALL.into_iter().filter(|kind| changes().any(|c| c.kind == *kind)).collect();
-    let mut stances = changes().filter_map(|c| c.finding()).map(|(stance, _)| stance);
+    let mut stances = changes().filter_map(ChangeRecord::finding).map(|(stance, _)| stance);
     let first = stances.next();
     let has_stances = stances.any(|stance| Some(stance) != first);
     let categories = html! { @for (title, id) in titles { (option(id, title)) } };

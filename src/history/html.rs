@@ -21,7 +21,7 @@ pub fn page(record: &HistoryRecord) -> String {
         (html_key())
         @if record.documents.len() > 1 { (overview(&record.documents)) }
         @if events().next().is_some() {
-            (html_tools(events().flat_map(|event| &event.categories)))
+            (html_tools(&events().flat_map(|event| &event.categories)))
         }
         div #documents {
             @for (number, one) in record.documents.iter().enumerate() { (document(number, one)) }

@@ -11,8 +11,8 @@ use super::super::exit::Exit;
 use super::super::printer::Printer;
 use super::write_to;
 use crate::corpus::import::{Crosswalk, Format, Imported, Options, Sink};
-use crate::eval::examples::sentence_id;
 use crate::label::LabelSet;
+use crate::segment::sentence_id;
 
 /// Arguments of `fineprint data convert`.
 #[derive(Debug, Clone, Args)]
@@ -186,7 +186,7 @@ fn unusable(rows: &[Imported]) -> Option<&str> {
         .map(String::as_str)
 }
 
-fn line<'a>(row: &'a Imported, from: Format) -> Line<'a> {
+fn line(row: &Imported, from: Format) -> Line<'_> {
     let source = (!row.document.is_empty())
         .then(|| Source { collection: from.vocabulary(), path: &row.document });
     Line {

@@ -178,11 +178,8 @@ fn read_text(path: &Path) -> Result<String, CorpusError> {
     let bytes =
         std::fs::read(path).map_err(|source| CorpusError::Io { path: path.to_owned(), source })?;
     let mut text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1;
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = memchr::memchr_iter(b'\n', valid).count() + 1;
         CorpusError::Line {
             file: path.display().to_string(),
             line,
