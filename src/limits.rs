@@ -151,7 +151,9 @@ pub const SERVE_BODY_BYTES: usize = 2 << 20;
 /// Bytes of bodies that are held at once over all requests: 256 MiB.
 pub const SERVE_BODIES_BYTES: usize = 256 << 20;
 
-/// Most texts in a request.
+/// Most texts in a request: a third of a second of work for two cores.
+///
+/// Their bytes and tokens are bounded apart, and in the queue they take turns with others.
 pub const SERVE_TEXTS: usize = 256;
 
 /// Longest single text in bytes: 32 KiB.
@@ -167,7 +169,9 @@ pub const SERVE_REQUEST_TOKENS: usize = 1 << 18;
 
 /// Most tokens that wait at once over all requests: 1,048,576.
 ///
-/// They take some 16 MiB. How long they may make anybody wait is bounded by [`SERVE_WAIT_MS`].
+/// A bound on memory: they take some 16 MiB. In time, what waits is bounded by [`SERVE_WAIT_MS`]
+/// and [`SERVE_DEADLINE_MS`], as fits a machine of any speed; a bound of a few thousand tokens would
+/// refuse every longer document while anything else waits.
 pub const SERVE_QUEUE_TOKENS: usize = 1 << 20;
 
 /// Longest wait for its first results that a request is let in with, in milliseconds.
@@ -177,7 +181,9 @@ pub const SERVE_WAIT_MS: u64 = 2_000;
 pub const SERVE_REQUESTS: usize = 512;
 
 /// Time in which a request must be answered, in milliseconds.
-pub const SERVE_DEADLINE_MS: u64 = 60_000;
+///
+/// Work that takes a third of it may wait; more is refused at once.
+pub const SERVE_DEADLINE_MS: u64 = 30_000;
 
 /// Time that a server which was told to stop gives accepted requests, in milliseconds.
 pub const SERVE_GRACE_MS: u64 = 20_000;

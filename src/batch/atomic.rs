@@ -9,6 +9,11 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
+/// What the names of temporary files and folders begin with.
+const PREFIX: &str = ".fineprint-";
+/// What the names of those end with that become files or folders.
+const SUFFIX: &str = ".part";
+
 /// A file that replaces its destination once it is complete.
 #[derive(Debug)]
 pub struct AtomicFile {
@@ -30,7 +35,7 @@ impl AtomicFile {
         // A link keeps pointing to its file, which is what gets replaced.
         let destination = fs::canonicalize(destination).unwrap_or_else(|_| destination.to_owned());
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".fineprint-").suffix(".part");
+        builder.prefix(PREFIX).suffix(SUFFIX);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -55,8 +60,7 @@ impl AtomicFile {
     pub fn commit(self) -> io::Result<()> {
         self.temporary.as_file().sync_all()?;
         self.temporary.persist(&self.destination).map_err(|e| e.error)?;
-        sync_folder(folder_of(&self.destination));
-        Ok(())
+        sync_folder(folder_of(&self.destination))
     }
 }
 
@@ -97,7 +101,7 @@ impl AtomicFolder {
         }
         let destination = fs::canonicalize(destination).unwrap_or_else(|_| destination.to_owned());
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".fineprint-").suffix(".part");
+        builder.prefix(PREFIX).suffix(SUFFIX);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -126,8 +130,7 @@ impl AtomicFolder {
     /// The operating system's; the destination is then as it was.
     pub fn commit(self) -> io::Result<()> {
         let parent = folder_of(&self.destination);
-        let aside =
-            tempfile::Builder::new().prefix(".fineprint-").suffix(".old").tempdir_in(parent)?;
+        let aside = tempfile::Builder::new().prefix(PREFIX).suffix(".old").tempdir_in(parent)?;
         let old = aside.path().join("old");
         let had_old = match fs::rename(&self.destination, &old) {
             Ok(()) => true,
@@ -142,24 +145,47 @@ impl AtomicFolder {
         }
         // The folder has its name now; nothing is left under the temporary one to remove.
         let _ = self.temporary.keep();
-        sync_folder(parent);
-        Ok(())
+        sync_folder(parent)
     }
 }
 
 /// The folder that a path is in.
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
 }
 
-/// Syncs a folder so that a rename in it survives a power cut; not every file system can.
-fn sync_folder(folder: &Path) {
-    if let Ok(folder) = fs::File::open(folder) {
-        let _ = folder.sync_all();
+/// Syncs a folder so that a rename in it survives a power cut; not every file system can, and not
+/// every folder that may be written to may be read.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    match fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(e) if !matches!(e.kind(), InvalidInput | PermissionDenied | Unsupported) => Err(e),
+        _ => Ok(()),
     }
+}
+
+/// Whether a name is that of a temporary file or folder of ours.
+pub(super) fn is_stray(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+/// Removes what a process that was killed left in `folder`, which no other may be writing to.
+///
+/// # Errors
+/// The operating system's.
+pub(super) fn remove_strays(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if is_stray(&name) && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -220,7 +220,14 @@ fn in_words(error: &FrameDecoderError) -> io::Error {
         }
         cause = current.source();
     }
-    invalid(error.to_string())
+    // What the decoder says else is about its own works.
+    let what = match error {
+        FrameDecoderError::ReadFrameHeaderError(_) | FrameDecoderError::FrameHeaderError(_) => {
+            "a frame's head cannot be read"
+        }
+        _ => "a block cannot be decoded",
+    };
+    invalid(what.to_owned())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::AtomicFile;
+use super::{AtomicFile, atomic};
 use crate::digest::hex;
 use crate::report::record::Status;
 
@@ -259,6 +259,8 @@ pub struct RunFolder {
     done: Vec<Entry>,
     documents: usize,
     record_start: u64,
+    /// Whether a document's records were begun and not ended, as after an error in the middle.
+    is_amid: bool,
     synced: Instant,
     // Held until the folder is dropped.
     _lock: File,
@@ -273,15 +275,17 @@ impl RunFolder {
     /// cannot be written.
     pub fn open(path: &Path, run: &Value, existing: Existing) -> Result<Self, JournalError> {
         std::fs::create_dir_all(path).map_err(JournalError::io(path))?;
+        // Before anything is made in it.
+        refuse_foreign(path)?;
         let lock = lock(path)?;
         let checkpoint = if existing == Existing::Restart {
-            remove_run(path).map_err(JournalError::io(path))?;
+            remove_run(path)?;
             None
         } else {
             let checkpoint = read_checkpoint(path)?;
             let is_complete = path.join(MANIFEST).exists();
             match (&checkpoint, existing) {
-                (None, _) => refuse_foreign(path)?,
+                (None, _) => {}
                 (Some(_), Existing::Refuse) if is_complete => {
                     return Err(JournalError::Complete(path.to_owned()));
                 }
@@ -293,6 +297,7 @@ impl RunFolder {
             }
             checkpoint
         };
+        atomic::remove_strays(path).map_err(JournalError::io(path))?;
         let open = |name: &str, extent: Option<&Extent>| Growing::open(path.join(name), extent);
         let records = open(RECORDS, checkpoint.as_ref().map(|c| &c.records))?;
         let index = open(INDEX, checkpoint.as_ref().map(|c| &c.index))?;
@@ -305,6 +310,7 @@ impl RunFolder {
             path: path.to_owned(),
             run: run.clone(),
             record_start: records.bytes,
+            is_amid: false,
             records,
             index,
             errors,
@@ -331,6 +337,7 @@ impl RunFolder {
 
     /// Where the records of the next document go.
     pub fn records(&mut self) -> &mut impl Write {
+        self.is_amid = true;
         &mut self.records
     }
 
@@ -340,6 +347,7 @@ impl RunFolder {
     /// [`JournalError::Io`].
     pub fn begun(&mut self) -> Result<(), JournalError> {
         self.record_start = self.records.bytes;
+        self.is_amid = false;
         self.checkpoint()
     }
 
@@ -355,17 +363,22 @@ impl RunFolder {
         }
         self.index.line(&entry)?;
         self.documents += 1;
+        self.is_amid = false;
         if self.synced.elapsed() >= INTERVAL {
             self.checkpoint()?;
         }
         Ok(())
     }
 
-    /// Makes everything written so far good.
+    /// Makes everything written so far good; does nothing when a document was written in part,
+    /// since what is good has to end with a whole one.
     ///
     /// # Errors
     /// [`JournalError::Io`].
     pub fn checkpoint(&mut self) -> Result<(), JournalError> {
+        if self.is_amid {
+            return Ok(());
+        }
         let checkpoint = Checkpoint {
             schema: SCHEMA.to_owned(),
             run: self.run.clone(),
@@ -435,24 +448,68 @@ fn lock(folder: &Path) -> Result<File, JournalError> {
     }
 }
 
-/// Removes the files of a run, the manifest first: without it the rest is no complete run.
-fn remove_run(folder: &Path) -> io::Result<()> {
-    for name in [MANIFEST, JOURNAL, RECORDS, INDEX, ERRORS] {
-        match std::fs::remove_file(folder.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+/// Makes the records of a complete run the file of that name.
+///
+/// # Errors
+/// [`JournalError::Io`].
+pub fn hand_over(folder: &Path, file: &Path) -> Result<(), JournalError> {
+    std::fs::rename(folder.join(RECORDS), file)
+        .and_then(|()| atomic::sync_folder(atomic::folder_of(file)))
+        .map_err(JournalError::io(file))
+}
+
+/// Removes the folder of a complete run whose records were made into a file elsewhere.
+///
+/// The records go first and the manifest last, so that what a process leaves that is killed
+/// meanwhile shows as that: [`remove_handed_over`] removes the rest.
+///
+/// # Errors
+/// [`JournalError::Io`].
+pub fn remove_complete(folder: &Path) -> Result<(), JournalError> {
+    for name in [RECORDS, INDEX, ERRORS, JOURNAL, MANIFEST, LOCK] {
+        remove(&folder.join(name))?;
     }
-    Ok(())
+    atomic::remove_strays(folder).map_err(JournalError::io(folder))?;
+    std::fs::remove_dir(folder).map_err(JournalError::io(folder))
+}
+
+/// Removes what is left of a folder that [`remove_complete`] did not get done with: one with a
+/// manifest and without records.
+///
+/// # Errors
+/// [`JournalError`], also when another process has the folder.
+pub fn remove_handed_over(folder: &Path) -> Result<(), JournalError> {
+    if !folder.join(MANIFEST).exists() || folder.join(RECORDS).exists() {
+        return Ok(());
+    }
+    let _lock = lock(folder)?;
+    remove_complete(folder)
+}
+
+fn remove(path: &Path) -> Result<(), JournalError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(JournalError::io(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the files of a run, the manifest first, without which the rest is no complete run, and
+/// the journal last, which says that the folder is ours.
+fn remove_run(folder: &Path) -> Result<(), JournalError> {
+    let files = [MANIFEST, RECORDS, INDEX, ERRORS, JOURNAL];
+    files.into_iter().try_for_each(|name| remove(&folder.join(name)))
 }
 
 /// A folder without a journal may hold what a run left that was killed at once, and nothing else.
 fn refuse_foreign(folder: &Path) -> Result<(), JournalError> {
+    if folder.join(JOURNAL).exists() {
+        return Ok(());
+    }
     for entry in std::fs::read_dir(folder).map_err(JournalError::io(folder))? {
         let name = entry.map_err(JournalError::io(folder))?.file_name();
         let name = name.to_string_lossy();
-        let is_ours = [LOCK, RECORDS, INDEX, ERRORS].contains(&name.as_ref())
-            || (name.starts_with(".fineprint-") && name.ends_with(".part"));
+        let is_ours =
+            [LOCK, RECORDS, INDEX, ERRORS].contains(&name.as_ref()) || atomic::is_stray(&name);
         if !is_ours {
             return Err(JournalError::Foreign(folder.to_owned()));
         }
@@ -584,6 +641,24 @@ mod tests {
         assert_eq!(folder.done().len(), 3);
         assert_eq!(folder.done()[2].record_bytes, 9);
         drop(folder);
+        let records = std::fs::read_to_string(path.join(RECORDS)).unwrap();
+        assert_eq!(records, "record 0\nrecord 1\nrecord 2\n");
+    }
+
+    #[test]
+    fn a_document_in_part_is_never_made_good() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("run");
+        let mut folder = filled(&path, 2);
+        // As when the disk was full for a moment: the run stops, and notes what it has.
+        write!(folder.records(), "rec").unwrap();
+        folder.checkpoint().unwrap();
+        drop(folder);
+        let mut folder = RunFolder::open(&path, &json!({"a": 1}), Existing::Resume).unwrap();
+        assert_eq!(folder.done().len(), 2);
+        writeln!(folder.records(), "record 2").unwrap();
+        folder.document(entry(2)).unwrap();
+        folder.checkpoint().unwrap();
         let records = std::fs::read_to_string(path.join(RECORDS)).unwrap();
         assert_eq!(records, "record 0\nrecord 1\nrecord 2\n");
     }

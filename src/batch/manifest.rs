@@ -146,9 +146,10 @@ impl Manifest {
 
     fn write(&self, path: &Path) -> Result<(), JournalError> {
         let write = || -> std::io::Result<()> {
+            let mut text = serde_json::to_string_pretty(self)?;
+            text.push('\n');
             let mut file = AtomicFile::create(path)?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
+            file.write_all(text.as_bytes())?;
             file.commit()
         };
         write().map_err(JournalError::io(path))

@@ -25,7 +25,10 @@ mod table;
 pub use atomic::{AtomicFile, AtomicFolder};
 pub use discover::{Discovery, Walk, WalkOptions};
 pub use expand::Expand;
-pub use journal::{ERRORS, Entry, Existing, INDEX, JournalError, MANIFEST, RECORDS, RunFolder};
+pub use journal::{
+    ERRORS, Entry, Existing, INDEX, JournalError, MANIFEST, RECORDS, RunFolder, hand_over,
+    remove_complete, remove_handed_over,
+};
 pub use manifest::{Counts, Inputs, InputsDigest, Manifest, now};
 pub use merge::{MergeError, merge};
 pub use process::{Answer, READ_PDF, confine};

@@ -38,6 +38,13 @@ pub enum Source {
         /// Its other columns.
         columns: Columns,
     },
+    /// An input that was read already, since what it holds decides whose it is.
+    Held {
+        /// What was read.
+        source: Box<Source>,
+        /// What it gave, unpacked.
+        bytes: Vec<u8>,
+    },
 }
 
 /// An input that cannot be read, and why, with what to do where that helps.
@@ -56,6 +63,7 @@ impl Source {
             Self::Stdin => STDIN_NAME.to_owned(),
             Self::File(path) => path.to_string_lossy().into_owned(),
             Self::Blob { name, .. } | Self::Row { name, .. } => name.clone(),
+            Self::Held { source, .. } => source.name(),
         }
     }
 
@@ -63,6 +71,7 @@ impl Source {
     pub(super) fn format_name(&self) -> String {
         match self {
             Self::Row { .. } => String::new(),
+            Self::Held { source, .. } => source.format_name(),
             _ => stem(&self.name()).to_owned(),
         }
     }
@@ -80,6 +89,7 @@ impl Source {
     pub(super) fn columns(&self) -> Option<&Columns> {
         match self {
             Self::Row { columns, .. } => Some(columns),
+            Self::Held { source, .. } => source.columns(),
             _ => None,
         }
     }
@@ -93,6 +103,25 @@ impl Source {
                 .filter(std::fs::Metadata::is_file)
                 .map_or(0, |m| m.len()),
             Self::Blob { bytes, .. } | Self::Row { bytes, .. } => bytes.len() as u64,
+            Self::Held { source, .. } => source.size(),
+        }
+    }
+
+    /// The bytes that it takes while it waits to be parsed: those of its file, or what is held of
+    /// it where that is more.
+    pub(super) fn weight(&self) -> u64 {
+        match self {
+            Self::Held { source, bytes } => source.size().max(bytes.len() as u64),
+            _ => self.size(),
+        }
+    }
+
+    /// The input with what was read of it, so that it is read once.
+    pub(super) fn held(self, bytes: Vec<u8>) -> Self {
+        match self {
+            // A row is in memory as it is.
+            Self::Row { .. } | Self::Held { .. } => self,
+            source => Self::Held { source: Box::new(source), bytes },
         }
     }
 
@@ -111,6 +140,7 @@ impl Source {
                 unpacked(bytes.as_slice()).map_err(|e| describe(&e)).and_then(limited)
             }
             Self::Row { bytes, .. } => limited(bytes.as_slice()),
+            Self::Held { bytes, .. } => Ok(bytes.clone()),
         };
         result.map_err(|reason| Failure { name: self.name(), reason })
     }
@@ -121,6 +151,7 @@ impl Source {
             Self::Stdin => unpacked(io::stdin()),
             Self::File(path) => unpacked(open_file(&path)?),
             Self::Blob { bytes, .. } | Self::Row { bytes, .. } => unpacked(io::Cursor::new(bytes)),
+            Self::Held { bytes, .. } => return Ok(Box::new(io::Cursor::new(bytes))),
         }
         .map_err(|e| describe(&e))
     }

@@ -145,7 +145,7 @@ fn next_wave(
     let mut bytes = 0;
     while wave.len() < WAVE_DOCUMENTS && bytes < WAVE_BYTES {
         let Some(next) = inputs.next() else { break };
-        bytes += next.as_ref().map_or(0, Source::size);
+        bytes += next.as_ref().map_or(0, Source::weight);
         wave.push(next);
     }
     wave
@@ -161,9 +161,9 @@ fn read_wave(
             Processed { name, bytes: 0, sha256: None, columns: None, result: Err(reason) }
         }
         Ok(source) => {
-            let bytes = source.read().map_err(|failure| failure.reason);
-            let sha256 = bytes.as_deref().ok().map(|bytes| source.digest(bytes));
-            let result = bytes.and_then(|bytes| parse(&source.format_name(), &bytes, options));
+            let read = source.read().map_err(|failure| failure.reason);
+            let sha256 = read.as_deref().ok().map(|bytes| source.digest(bytes));
+            let result = read.and_then(|bytes| parse(&source.format_name(), &bytes, options));
             let columns = source.columns().cloned();
             Processed { name: source.name(), bytes: source.size(), sha256, columns, result }
         }

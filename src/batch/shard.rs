@@ -112,6 +112,13 @@ impl<I> Remaining<I> {
     }
 }
 
+/// Reads an input, and keeps what it gave: read twice, it could be another one the second time.
+fn read(source: Source) -> Result<(Source, String), Failure> {
+    let bytes = source.read()?;
+    let sha256 = source.digest(&bytes);
+    Ok((source.held(bytes), sha256))
+}
+
 impl<I: Iterator<Item = Result<Source, Failure>>> Iterator for Remaining<I> {
     type Item = Result<Source, Failure>;
 
@@ -133,11 +140,9 @@ impl<I: Iterator<Item = Result<Source, Failure>>> Iterator for Remaining<I> {
                 state.under_way.push_back(number);
                 return Some(input);
             }
-            let (name, sha256) = match &input {
-                Ok(source) => {
-                    (source.name(), source.read().ok().map(|bytes| source.digest(&bytes)))
-                }
-                Err(failure) => (failure.name.clone(), None),
+            let (name, sha256, input) = match input.and_then(read) {
+                Ok((source, sha256)) => (source.name(), Some(sha256), Ok(source)),
+                Err(failure) => (failure.name.clone(), None, Err(failure)),
             };
             state.digest.add(&name, sha256.as_deref());
             if self.shard.is_some_and(|shard| !shard.takes(&name, sha256.as_deref())) {
@@ -156,5 +161,48 @@ impl<I: Iterator<Item = Result<Source, Failure>>> Iterator for Remaining<I> {
                 return None;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_reads_its_inputs_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |i: usize| folder.path().join(format!("{i}.md"));
+        let files: Vec<_> = (0..20)
+            .map(|i| {
+                std::fs::write(path(i), format!("We sell item {i}.")).unwrap();
+                Ok(Source::File(path(i)))
+            })
+            .chain([Ok(Source::File(folder.path().join("gone.md")))])
+            .collect();
+        let shard = Shard { index: 1, count: 2 };
+        let (remaining, ledger) = Remaining::new(files.into_iter(), Some(shard), &[]);
+        let found: Vec<_> = remaining.collect();
+        assert!((3..18).contains(&found.len()), "{}", found.len());
+        // What happens to a file once it was read is no matter.
+        (0..20).for_each(|i| std::fs::remove_file(path(i)).unwrap());
+        for input in &found {
+            let Ok(source) = input else { continue };
+            let bytes = source.read().unwrap();
+            assert!(bytes.starts_with(b"We sell item"));
+            let shown = source.digest(&bytes);
+            assert!(shard.takes(&source.name(), Some(&shown)));
+            ledger.finished(&source.name(), Some(&shown));
+        }
+        assert_eq!(ledger.inputs().count, 21);
+    }
+
+    #[test]
+    fn what_is_held_weighs_what_it_unpacked_to_and_counts_as_its_file() {
+        let name = "a.md.gz".to_owned();
+        let blob = Source::Blob { name, bytes: vec![0; 10] };
+        let held = blob.held(vec![b'x'; 1000]);
+        assert_eq!((held.size(), held.weight(), held.name()), (10, 1000, "a.md.gz".to_owned()));
+        assert_eq!(held.format_name(), "a.md");
+        assert_eq!(held.read().unwrap().len(), 1000);
     }
 }

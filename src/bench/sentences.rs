@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::batch::{self, Source};
+use crate::batch::{self, Failure, Source};
 use crate::classify::{Classifier, ClassifyError, Scores};
 use crate::encode::Input;
 
@@ -22,6 +22,7 @@ struct Owned {
 #[derive(Debug, Clone)]
 pub struct Sentences {
     documents: Option<Vec<Source>>,
+    failures: Vec<Failure>,
     all: Vec<Owned>,
     bytes: u64,
 }
@@ -29,17 +30,19 @@ pub struct Sentences {
 impl Sentences {
     /// The documents of `sources`, whose sentences are read here once for what needs them apart.
     ///
-    /// Documents that cannot be read or are in another language count with no sentence.
+    /// Documents in another language count with no sentence; those that cannot be read are left
+    /// out and told as [`failures`](Self::failures).
     ///
     /// # Errors
     /// [`ClassifyError`] when threads cannot be started.
     pub fn of_documents(
-        sources: Vec<Source>,
+        mut sources: Vec<Source>,
         options: &batch::Options,
         classifier: &Classifier,
     ) -> Result<Self, ClassifyError> {
         let mut sentences = Vec::new();
         let mut bytes = 0;
+        let mut failures = Vec::new();
         let nothing = |inputs: &[Input<'_>]| {
             let count = classifier.labels().len();
             let blank = Scores { category: vec![0.0; count], denied: Vec::new(), windows: 1 };
@@ -50,8 +53,15 @@ impl Sentences {
             options,
             &nothing,
             &mut |processed| {
+                let read = match processed.result {
+                    Ok(read) => read,
+                    Err(reason) => {
+                        failures.push(Failure { name: processed.name, reason });
+                        return Ok(());
+                    }
+                };
                 bytes += processed.bytes;
-                let read = processed.result.into_iter().filter(|read| read.scores.is_some());
+                let read = Some(read).filter(|read| read.scores.is_some()).into_iter();
                 sentences.extend(read.flat_map(|read| read.sentences).map(|s| Owned {
                     text: s.text,
                     lead_in: s.lead_in.as_deref().unwrap_or_default().to_owned(),
@@ -62,7 +72,8 @@ impl Sentences {
             &|_| {},
         )
         .map_err(|e| ClassifyError::Threads(e.to_string()))?;
-        Ok(Self { documents: Some(sources), all: sentences, bytes })
+        sources.retain(|source| !failures.iter().any(|failure| failure.name == source.name()));
+        Ok(Self { documents: Some(sources), failures, all: sentences, bytes })
     }
 
     /// Sentences one a line: as they are, or in files that end in `.jsonl` as objects with `text`
@@ -87,7 +98,7 @@ impl Sentences {
             }
         }
         let bytes = sentences.iter().map(|s| s.text.len() as u64).sum();
-        Ok(Self { documents: None, all: sentences, bytes })
+        Ok(Self { documents: None, failures: Vec::new(), all: sentences, bytes })
     }
 
     /// Keeps the first `count` sentences, which then stand for themselves and not for documents.
@@ -102,6 +113,11 @@ impl Sentences {
     /// The documents, unless the sentences stand for themselves.
     pub fn documents(&self) -> Option<&[Source]> {
         self.documents.as_deref()
+    }
+
+    /// The documents that could not be read.
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
     }
 
     /// Bytes of the documents, or of the sentences' text.

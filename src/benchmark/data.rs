@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use super::{Benchmark, BenchmarkError};
 use crate::corpus::import::{Imported, Sink, claudette, lexglue, polisis};
 use crate::eval::Example;
-use crate::eval::examples::{Source, sentence_id};
+use crate::eval::examples::Source;
 use crate::label::{Label, LabelSet, Stance};
+use crate::segment::sentence_id;
 
 /// The published numbers of texts by benchmark: training, validation, test.
 const PUBLISHED: [(Benchmark, [usize; 3]); 2] =

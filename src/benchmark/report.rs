@@ -8,8 +8,10 @@ use super::published::{self, Convention, Published};
 use super::{RunResult, System};
 use crate::eval::tally::Counts;
 
-/// Which of the scores a column shows.
-const COLUMNS: [(&str, fn(&Figures) -> f64); 5] = [
+/// A column's head, and which of the scores it shows.
+type Column = (&'static str, fn(&Figures) -> f64);
+
+const COLUMNS: [Column; 5] = [
     ("micro-F1", |f| f.micro_f1),
     ("macro-F1", |f| f.macro_f1),
     ("micro+none", |f| f.micro_f1_with_none),
@@ -168,15 +170,21 @@ impl Report {
         for (number, (_, source)) in self.sources.iter().enumerate() {
             text.push_str(&format!("\n[{}] {source}", number + 1));
         }
-        if !self.sources.is_empty() {
-            text.push('\n');
+        if self.sources.is_empty() {
+            text.push_str("\nNo published figures on this edition of the data are known here.");
         }
+        text.push('\n');
         if let Some(folds) = self.folds() {
             text.push_str("\nBy fold, thresholds tuned\n\n");
             text.push_str(&table(&folds));
         }
         if let Some(classes) = self.classes() {
-            text.push_str("\nBy label, thresholds tuned, in percent\n\n");
+            let tuned = self.systems.iter().find(|m| m.threshold == "tuned");
+            let seed = match tuned.and_then(|m| m.best.as_ref()) {
+                Some(best) if best.seed > 0 => format!(", seed {}", best.seed),
+                _ => String::new(),
+            };
+            text.push_str(&format!("\nBy label, thresholds tuned{seed}, in percent\n\n"));
             text.push_str(&table(&classes));
         }
         text
@@ -191,6 +199,9 @@ impl Report {
         for measured in &self.systems {
             let seeds = measured.seeds.len();
             let mut name = format!("{}, {}", measured.name(), measured.rule());
+            if measured.folds.len() > 1 {
+                name.push_str(", folds together");
+            }
             if seeds > 1 {
                 name.push_str(&format!(", mean of {seeds} seeds"));
             }

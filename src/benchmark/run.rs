@@ -120,8 +120,10 @@ pub fn run(
     let mut prepared = Vec::new();
     for split in &data.splits {
         let folder = options.out.join(&split.name);
-        make(&folder)?;
-        prepared.push(Prepared::write(split, folder, &data.labels)?);
+        if !options.finished_only {
+            make(&folder)?;
+        }
+        prepared.push(Prepared::new(split, folder, &data.labels, !options.finished_only)?);
     }
     if options.baseline {
         for split in prepared.iter().filter(|p| !p.split.test.is_empty()) {
@@ -151,7 +153,13 @@ struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    fn write(split: &'a Split, folder: PathBuf, labels: &LabelSet) -> Result<Self, BenchmarkError> {
+    /// Digests the texts, and writes them unless nothing is going to read them.
+    fn new(
+        split: &'a Split,
+        folder: PathBuf,
+        labels: &LabelSet,
+        is_written: bool,
+    ) -> Result<Self, BenchmarkError> {
         let mut hash = Sha256::new();
         let mut put = |name: &str, examples: &[Example]| -> Result<PathBuf, BenchmarkError> {
             let path = folder.join(name);
@@ -159,7 +167,7 @@ impl<'a> Prepared<'a> {
             hash.update(name);
             hash.update(&text);
             // A file that is as it should be is left alone: nothing is written in a second run.
-            if !std::fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+            if is_written && !std::fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
                 write(&path, text.as_bytes())?;
             }
             Ok(path)
@@ -355,8 +363,11 @@ fn baseline(
     if options.finished_only {
         return Ok(None);
     }
-    observer
-        .note(&format!("{} {}: fitting the linear baseline", data.benchmark, prepared.split.name));
+    let of = match prepared.split.name.as_str() {
+        "" => data.benchmark.to_string(),
+        name => format!("{}, {name}", data.benchmark),
+    };
+    observer.note(&format!("{of}: fitting the linear baseline"));
     let begun = std::time::Instant::now();
     let split = prepared.split;
     let fitted = TfIdf::fit(&split.train, &data.labels, how)?;

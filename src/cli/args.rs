@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::cache::CacheArgs;
+use super::classifier::ClassifierArgs;
 use super::exit::Exit;
 use crate::batch::Shard;
 use crate::classify::{EngineKind, Options};
@@ -234,15 +234,9 @@ pub struct ClassifyArgs {
     #[arg(long, help_heading = "Input")]
     pub any_language: bool,
 
-    /// The model.
+    /// What classifies.
     #[command(flatten, next_help_heading = "Model")]
-    pub model: ModelArgs,
-    /// How to run it.
-    #[command(flatten, next_help_heading = "Model")]
-    pub engine: EngineArgs,
-    /// What to keep of it.
-    #[command(flatten, next_help_heading = "Model")]
-    pub cache: CacheArgs,
+    pub classifier: ClassifierArgs,
     /// Send the documents to `fineprint serve` at URL, and let its model classify them.
     ///
     /// FINEPRINT_API_KEY is the key to show it, where it asks for one.
@@ -250,6 +244,10 @@ pub struct ClassifyArgs {
     #[arg(long, value_name = "URL", help_heading = "Model")]
     #[arg(conflicts_with_all = ["threads", "cache", "output_dir", "resume", "restart"])]
     pub server: Option<String>,
+    /// Trust the authorities in FILE (PEM) for a --server with https, in place of Mozilla's.
+    #[cfg(feature = "client")]
+    #[arg(long, value_name = "FILE", help_heading = "Model", requires = "server")]
+    pub server_ca: Option<PathBuf>,
 
     /// Output only findings of these categories; `fineprint labels` lists them.
     #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Findings")]
@@ -473,7 +471,7 @@ mod tests {
         let args = parse(&["a.md", "--category", "ai-training,data-sale", "--model", "hf:a/b@c"]);
         let args = args.unwrap();
         assert_eq!(args.category, ["ai-training", "data-sale"]);
-        assert_eq!(args.model.source().to_string(), "hf:a/b@c");
+        assert_eq!(args.classifier.model.model.to_string(), "hf:a/b@c");
         assert!(parse(&["--min-probability", "1.5"]).unwrap_err().contains("from 0 to 1"));
         assert!(parse(&["--min-probability", "NaN"]).unwrap_err().contains("from 0 to 1"));
         assert!(parse(&["--stance", "maybe"]).unwrap_err().contains("asserted or denied"));

@@ -112,6 +112,9 @@ pub(super) fn run(args: &BenchArgs, printer: &Printer) -> anyhow::Result<Exit> {
         ..reading_documents(None, false)
     };
     let sentences = sentences(args, &batch_options, &classifier)?;
+    for failure in sentences.failures() {
+        printer.error(format_args!("{}: {}", failure.name, failure.reason));
+    }
     let inputs = sentences.inputs();
     if inputs.is_empty() {
         bail!(
@@ -157,7 +160,7 @@ pub(super) fn run(args: &BenchArgs, printer: &Printer) -> anyhow::Result<Exit> {
         PlainFormat::Text => text(&mut out, &record)?,
     }
     out.flush()?;
-    Ok(Exit::Done)
+    Ok(if sentences.failures().is_empty() { Exit::Done } else { Exit::SomeFailed })
 }
 
 fn sentences(

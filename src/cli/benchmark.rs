@@ -19,6 +19,7 @@ use crate::train::{LayerChoice, Optimisation};
 
 /// Arguments of `fineprint benchmark`.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags as typed; the verb resolves them")]
 #[command(after_long_help = "\
 Benchmarks and what DIR of --data must hold:
   opp115      train.csv, validation.csv, test.csv (or train_dataset.csv and so on), as in

@@ -213,19 +213,9 @@ impl Backend {
     fn open(args: &ClassifyArgs, printer: &Printer) -> anyhow::Result<Self> {
         #[cfg(feature = "client")]
         if let Some(url) = &args.server {
-            return Server::open(url).map(Box::new).map(Self::Server);
+            return Server::open(url, args.server_ca.as_deref()).map(Box::new).map(Self::Server);
         }
-        let started = Instant::now();
-        let classifier = Classifier::load(&args.model.source(), &args.engine.options())?;
-        tracing::info!(
-            model = classifier.origin(),
-            digest = classifier.digest(),
-            engine = %classifier.engine_kind(),
-            threads = classifier.threads(),
-            ms = started.elapsed().as_secs_f64() * 1e3,
-            "model loaded"
-        );
-        let (classifier, cache) = args.cache.attach(classifier, printer)?;
+        let (classifier, cache) = args.classifier.load(printer)?;
         Ok(Self::Here(Box::new(classifier), cache))
     }
 
@@ -307,7 +297,7 @@ fn reading(args: &ClassifyArgs) -> batch::Options {
             format: args.input_format.and_then(InputFormat::table),
             text_column: args.text_column.clone(),
         },
-        threads: args.engine.threads,
+        threads: args.classifier.engine.threads,
         ..reading_documents(args.input_format, args.lines)
     }
 }

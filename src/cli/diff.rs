@@ -1,17 +1,18 @@
 //! `fineprint diff`: two editions of a document in, what changed out.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::args::{EngineArgs, InputFormat, ModelArgs, probability};
-use super::cache::CacheArgs;
+use super::args::InputFormat;
+use super::changes::{ChangeOutputArgs, Changes, ChosenArgs};
+use super::classifier::ClassifierArgs;
 use super::classify::{indices, reading_documents};
 use super::exit::Exit;
-use super::output::{Output, cannot_write, shown_findings};
+use super::output::cannot_write;
 use super::printer::Printer;
 use crate::batch::{self, AtomicFile, Source};
 use crate::calendar::Day;
@@ -46,22 +47,13 @@ pub struct DiffArgs {
     #[arg(long, help_heading = "Input")]
     pub any_language: bool,
 
-    /// The model.
+    /// What classifies.
     #[command(flatten, next_help_heading = "Model")]
-    pub model: ModelArgs,
-    /// How to run it.
-    #[command(flatten, next_help_heading = "Model")]
-    pub engine: EngineArgs,
-    /// What was computed before.
-    #[command(flatten, next_help_heading = "Model")]
-    pub cache: CacheArgs,
+    pub classifier: ClassifierArgs,
 
-    /// Output only changes of these categories; `fineprint labels` lists them.
-    #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Changes")]
-    pub category: Vec<String>,
-    /// Output only changes of which the old or the new finding has at least this probability.
-    #[arg(long, value_name = "P", value_parser = probability, help_heading = "Changes")]
-    pub min_probability: Option<f32>,
+    /// Which changes.
+    #[command(flatten, next_help_heading = "Changes")]
+    pub chosen: ChosenArgs,
     /// Mark the changes as accepted that FILE lists; --write-baseline wrote it.
     #[arg(long, value_name = "FILE", help_heading = "Changes")]
     pub baseline: Option<PathBuf>,
@@ -76,21 +68,12 @@ pub struct DiffArgs {
     #[arg(long, value_name = "FILE", help_heading = "Changes")]
     pub suppressions: Option<PathBuf>,
 
-    /// The output's format.
-    #[arg(
-        long,
-        value_enum,
-        default_value_t = ChangeFormat::Text,
-        value_name = "FORMAT",
-        help_heading = "Output"
-    )]
-    pub format: ChangeFormat,
+    /// Where they go.
+    #[command(flatten, next_help_heading = "Output")]
+    pub output: ChangeOutputArgs,
     /// In the text report, show all changes instead of the most telling of each category.
     #[arg(long, help_heading = "Output")]
     pub all: bool,
-    /// Write to FILE, which is replaced only once the output is complete.
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub output: Option<PathBuf>,
 
     /// Exit with 4 when one of these changes happened that is neither accepted nor suppressed.
     ///
@@ -99,19 +82,6 @@ pub struct DiffArgs {
     /// that asserts it and !CATEGORY one that denies it. Looks also at what --category hides.
     #[arg(long, value_name = "CHANGE,…", value_delimiter = ',', help_heading = "Exit code")]
     pub fail_on: Vec<String>,
-}
-
-/// The format of changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ChangeFormat {
-    /// A report for people; quotes stand side by side on a terminal of 100 columns.
-    Text,
-    /// One JSON object.
-    Json,
-    /// Markdown, for a comment on a pull request.
-    Markdown,
-    /// One HTML page without anything from elsewhere.
-    Html,
 }
 
 fn help() -> String {
@@ -137,11 +107,10 @@ pub(super) fn run(args: &DiffArgs, printer: &Printer) -> anyhow::Result<Exit> {
         bail!("standard input cannot be both the old and the new edition");
     }
     let expected = read_expected(args, printer)?;
-    let mut output = Output::open(args.output.as_deref(), printer)?;
-    let classifier = Classifier::load(&args.model.source(), &args.engine.options())?;
-    let (classifier, cache) = args.cache.attach(classifier, printer)?;
+    let output = args.output.open(printer)?;
+    let (classifier, cache) = args.classifier.load(printer)?;
     let labels = classifier.labels();
-    let shown = indices("--category", &args.category, labels)?;
+    let shown = indices("--category", &args.chosen.category, labels)?;
     let fail_on: Vec<FailOn> = args
         .fail_on
         .iter()
@@ -155,7 +124,7 @@ pub(super) fn run(args: &DiffArgs, printer: &Printer) -> anyhow::Result<Exit> {
     find(&mut old, &classifier)?;
     find(&mut new, &classifier)?;
     let comparison = compare(align_statements(&old, &new), &old, &new);
-    let least = args.min_probability.unwrap_or(0.0);
+    let least = args.chosen.min_probability.unwrap_or(0.0);
     let mut categories = record::categories(&comparison, (&old, &new), labels, least, &expected);
 
     if let Some(path) = &args.write_baseline {
@@ -169,36 +138,22 @@ pub(super) fn run(args: &DiffArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let tool = Tool::of(&classifier);
     let record =
         DiffRecord::new(tool, (&old_name, &old), (&new_name, &new), &comparison, categories);
-    write(&mut output, &record, args, printer)
-        .and_then(|()| output.commit())
-        .with_context(|| cannot_write(args.output.as_deref()))?;
+    args.output.write(output, &record, args.all, printer)?;
     cache.finish(&classifier, printer);
     Ok(if is_met { Exit::FailOn } else { Exit::Done })
 }
 
-/// How text looks that is written there.
-pub(super) fn style(output: &Output, printer: &Printer, all: bool) -> Style {
-    let (palette, width) = output.look(printer);
-    Style { palette, width, limit: shown_findings(all) }
-}
+impl Changes for DiffRecord {
+    fn text(&self, mut out: &mut dyn Write, style: &Style) -> io::Result<()> {
+        text(&mut out, self, style)
+    }
 
-fn write(
-    output: &mut Output,
-    record: &DiffRecord,
-    args: &DiffArgs,
-    printer: &Printer,
-) -> std::io::Result<()> {
-    match args.format {
-        ChangeFormat::Text => {
-            let style = style(output, printer, args.all);
-            text(output, record, &style)
-        }
-        ChangeFormat::Json => {
-            serde_json::to_writer_pretty(&mut *output, record)?;
-            writeln!(output)
-        }
-        ChangeFormat::Markdown => output.write_all(markdown(record).as_bytes()),
-        ChangeFormat::Html => output.write_all(html(record).as_bytes()),
+    fn markdown(&self) -> String {
+        markdown(self)
+    }
+
+    fn html(&self) -> String {
+        html(self)
     }
 }
 

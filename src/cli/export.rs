@@ -167,9 +167,10 @@ impl Model {
                 Dense {
                     path: "2_Dense",
                     tensor: "pooler.dense",
-                    activation: match self.config.encoder.family.pools_with_relu() {
-                        true => "torch.nn.modules.activation.ReLU",
-                        false => "torch.nn.modules.activation.Tanh",
+                    activation: if self.config.encoder.family.pools_with_relu() {
+                        "torch.nn.modules.activation.ReLU"
+                    } else {
+                        "torch.nn.modules.activation.Tanh"
                     },
                 },
                 classifier("3_Dense"),

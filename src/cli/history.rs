@@ -1,20 +1,19 @@
 //! `fineprint history`: a git repository of recorded versions in, a dated timeline out.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 
-use super::args::{EngineArgs, ModelArgs, probability};
-use super::cache::CacheArgs;
+use super::changes::{ChangeOutputArgs, Changes, ChosenArgs};
+use super::classifier::ClassifierArgs;
 use super::classify::indices;
-use super::diff::{ChangeFormat, style};
 use super::exit::Exit;
-use super::output::{Output, cannot_write};
 use super::printer::Printer;
 use crate::calendar::Day;
 use crate::classify::Classifier;
+use crate::compare::Style;
 use crate::compare::record::Tool;
 use crate::encode::Input;
 use crate::git::Repository;
@@ -53,49 +52,30 @@ pub struct HistoryArgs {
     #[arg(long, help_heading = "Input")]
     pub any_language: bool,
 
-    /// The model.
+    /// What classifies.
     #[command(flatten, next_help_heading = "Model")]
-    pub model: ModelArgs,
-    /// How to run it.
-    #[command(flatten, next_help_heading = "Model")]
-    pub engine: EngineArgs,
-    /// What was computed before.
-    #[command(flatten, next_help_heading = "Model")]
-    pub cache: CacheArgs,
+    pub classifier: ClassifierArgs,
 
-    /// Output only changes of these categories; `fineprint labels` lists them.
-    #[arg(long, value_name = "CATEGORY,…", value_delimiter = ',', help_heading = "Changes")]
-    pub category: Vec<String>,
-    /// Output only changes of which the old or the new finding has at least this probability.
-    #[arg(long, value_name = "P", value_parser = probability, help_heading = "Changes")]
-    pub min_probability: Option<f32>,
+    /// Which changes.
+    #[command(flatten, next_help_heading = "Changes")]
+    pub chosen: ChosenArgs,
     /// Output versions too that only reword what is said, and in the text report all changes.
     #[arg(long, help_heading = "Changes")]
     pub all: bool,
 
-    /// The output's format.
-    #[arg(
-        long,
-        value_enum,
-        default_value_t = ChangeFormat::Text,
-        value_name = "FORMAT",
-        help_heading = "Output"
-    )]
-    pub format: ChangeFormat,
-    /// Write to FILE, which is replaced only once the output is complete.
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub output: Option<PathBuf>,
+    /// Where they go.
+    #[command(flatten, next_help_heading = "Output")]
+    pub output: ChangeOutputArgs,
 }
 
 /// Runs the verb.
 pub(super) fn run(args: &HistoryArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let repository = Repository::open(&args.repository)?;
     let head = repository.resolve(&args.revision)?;
-    let mut output = Output::open(args.output.as_deref(), printer)?;
-    let classifier = Classifier::load(&args.model.source(), &args.engine.options())?;
-    let (classifier, cache) = args.cache.attach(classifier, printer)?;
+    let output = args.output.open(printer)?;
+    let (classifier, cache) = args.classifier.load(printer)?;
     let labels = classifier.labels();
-    let shown = indices("--category", &args.category, labels)?;
+    let shown = indices("--category", &args.chosen.category, labels)?;
     let found = tracks(&repository, head, &Selection::new(&args.paths))?;
     if found.tracks.is_empty() {
         let where_ = args.repository.display();
@@ -109,7 +89,7 @@ pub(super) fn run(args: &HistoryArgs, printer: &Printer) -> anyhow::Result<Exit>
         since: args.since,
         until: args.until,
         categories: shown.iter().map(|i| labels.categories()[*i].id.clone()).collect(),
-        min_probability: args.min_probability.unwrap_or(0.0),
+        min_probability: args.chosen.min_probability.unwrap_or(0.0),
         all: args.all,
         language: if args.any_language {
             String::new()
@@ -127,9 +107,7 @@ pub(super) fn run(args: &HistoryArgs, printer: &Printer) -> anyhow::Result<Exit>
         documents: documents(&repository, &found, &classifier, &options, printer)?,
     };
     printer.end_progress();
-    write(&mut output, &record, args, printer)
-        .and_then(|()| output.commit())
-        .with_context(|| cannot_write(args.output.as_deref()))?;
+    args.output.write(output, &record, args.all, printer)?;
     cache.finish(&classifier, printer);
     Ok(Exit::Done)
 }
@@ -161,22 +139,16 @@ fn documents(
     Ok(documents)
 }
 
-fn write(
-    output: &mut Output,
-    record: &HistoryRecord,
-    args: &HistoryArgs,
-    printer: &Printer,
-) -> std::io::Result<()> {
-    match args.format {
-        ChangeFormat::Text => {
-            let style = style(output, printer, args.all);
-            text(output, record, &style)
-        }
-        ChangeFormat::Json => {
-            serde_json::to_writer_pretty(&mut *output, record)?;
-            writeln!(output)
-        }
-        ChangeFormat::Markdown => output.write_all(markdown(record).as_bytes()),
-        ChangeFormat::Html => output.write_all(html(record).as_bytes()),
+impl Changes for HistoryRecord {
+    fn text(&self, mut out: &mut dyn Write, style: &Style) -> io::Result<()> {
+        text(&mut out, self, style)
+    }
+
+    fn markdown(&self) -> String {
+        markdown(self)
+    }
+
+    fn html(&self) -> String {
+        html(self)
     }
 }

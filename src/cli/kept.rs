@@ -9,7 +9,10 @@ use super::args::{ClassifyArgs, OutputFormat};
 use super::output::{self, shown_findings};
 use super::printer::Printer;
 use super::report;
-use crate::batch::{Entry, Existing, Ledger, Manifest, RECORDS, Remaining, RunFolder, Shard, now};
+use crate::batch::{
+    Entry, Existing, Ledger, Manifest, RECORDS, Remaining, RunFolder, Shard, hand_over, now,
+    remove_complete, remove_handed_over,
+};
 use crate::report::record::{Run, Status};
 use crate::report::{DocumentReport, JsonLines, Report};
 
@@ -119,12 +122,17 @@ impl Kept {
             return Ok(());
         };
         if args.format == OutputFormat::Jsonl {
-            std::fs::rename(&records, &file).with_context(|| output::cannot_write(Some(&file)))?;
+            hand_over(&folder, &file).with_context(|| output::cannot_write(Some(&file)))?;
         } else {
             render(&file)?;
         }
-        std::fs::remove_dir_all(&folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))
+        if let Err(error) = remove_complete(&folder) {
+            let (file, folder) = (file.display(), folder.display());
+            printer.warning(format_args!(
+                "{file} is complete; {folder} is not needed any more and cannot be removed ({error})"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -154,6 +162,7 @@ pub(super) fn place(args: &ClassifyArgs) -> anyhow::Result<Option<Place>> {
             // A link keeps pointing to its file, which is what gets replaced.
             let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.clone());
             let folder = part_of(&file);
+            remove_handed_over(&folder)?;
             match std::fs::create_dir(&folder) {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
                     Err(error).with_context(|| output::cannot_write(Some(&file)))

@@ -10,6 +10,8 @@ pub mod bench;
 pub mod benchmark;
 pub mod cache;
 pub mod calibrate;
+pub mod changes;
+pub mod classifier;
 mod classify;
 pub mod completions;
 mod config;

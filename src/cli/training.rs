@@ -155,12 +155,17 @@ impl Observer for Shown<'_> {
     fn evaluated(&mut self, e: &Evaluation, best: bool) {
         let loss = format!("epoch {}: loss {:.3}", e.epoch, e.loss);
         let Some(dev) = &e.dev else { return self.printer.note(loss) };
+        // Without stances, or where they do not matter, they would only repeat what is there.
+        let stance = if dev.label_f1 == dev.micro_f1 {
+            String::new()
+        } else {
+            let opposite = 100.0 * dev.opposite;
+            format!(", with stance {:.3}, opposite {opposite:.1}%", dev.label_f1)
+        };
         self.printer.note(format_args!(
-            "{loss}; dev micro-F1 {:.3}, macro-F1 {:.3}, with stance {:.3}, opposite {:.1}%{}",
+            "{loss}; dev micro-F1 {:.3}, macro-F1 {:.3}{stance}{}",
             dev.micro_f1,
             dev.macro_f1,
-            dev.label_f1,
-            100.0 * dev.opposite,
             if best { ", kept" } else { "" }
         ));
     }

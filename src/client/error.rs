@@ -5,10 +5,11 @@
 #[non_exhaustive]
 pub enum ClientError {
     /// The address is none.
-    #[error(
-        "`{0}` is no address of a server: http://HOST:PORT is expected (TLS is for a proxy to add)"
-    )]
+    #[error("`{0}` is no address of a server: http://HOST:PORT or https://HOST is expected")]
     Url(String),
+    /// The certificates to trust are none.
+    #[error("there is no certificate to trust: PEM with `BEGIN CERTIFICATE` is expected")]
+    Roots,
     /// The key cannot be sent.
     #[error("the key has characters that cannot be sent")]
     Key,

@@ -1,8 +1,8 @@
 //! A client of `fineprint serve`: documents are sent, records come back.
 //!
 //! Blocking, with time-outs, and patient with a server that is busy: an answer of 429 or 503 is
-//! waited out as its `Retry-After` says. Speaks HTTP without TLS; a proxy that ends TLS stands
-//! beside the server.
+//! waited out as its `Retry-After` says. Over HTTPS, where a proxy beside the server ends TLS, it
+//! trusts Mozilla's authorities, or only those that it is given.
 
 mod error;
 mod wire;
@@ -12,6 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderMap, StatusCode};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 pub use error::ClientError;
@@ -50,14 +51,37 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client of the server at `url` (`http://host:port`), which nothing is sent to yet.
+    /// A client of the server at `url` (`http://host:port` or `https://host`), which nothing is
+    /// sent to yet.
     ///
     /// # Errors
     /// [`ClientError::Url`] when that is no such URL, [`ClientError::Key`] when the key cannot be
     /// a header.
     pub fn new(url: &str, key: Option<&str>) -> Result<Self, ClientError> {
+        Self::with_roots(url, key, RootCerts::WebPki)
+    }
+
+    /// As [`Client::new`], with the authorities of `pem` trusted in place of Mozilla's.
+    ///
+    /// # Errors
+    /// As [`Client::new`], and [`ClientError::Roots`] when `pem` holds no certificate.
+    pub fn trusting(url: &str, key: Option<&str>, pem: &[u8]) -> Result<Self, ClientError> {
+        let mut roots: Vec<Certificate<'static>> = Vec::new();
+        for item in parse_pem(pem) {
+            if let PemItem::Certificate(root) = item.map_err(|_| ClientError::Roots)? {
+                roots.push(root);
+            }
+        }
+        if roots.is_empty() {
+            return Err(ClientError::Roots);
+        }
+        Self::with_roots(url, key, RootCerts::from(roots))
+    }
+
+    fn with_roots(url: &str, key: Option<&str>, roots: RootCerts) -> Result<Self, ClientError> {
         let base = url.trim_end_matches('/');
-        let is_http = base.strip_prefix("http://").is_some_and(|rest| !rest.is_empty());
+        let host = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://"));
+        let is_http = host.is_some_and(|host| !host.is_empty());
         if !is_http || base.contains(['?', '#']) || base.parse::<ureq::http::Uri>().is_err() {
             return Err(ClientError::Url(url.to_owned()));
         }
@@ -69,6 +93,7 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_idle_age(IDLE)
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_connect(Some(CONNECT))
             .timeout_global(Some(CALL))
             .user_agent(concat!("fineprint/", env!("CARGO_PKG_VERSION")))
@@ -205,14 +230,17 @@ mod tests {
 
     #[test]
     fn urls_and_keys_are_checked_before_anything_is_sent() {
-        for good in ["http://127.0.0.1:8080", "http://host/", "http://[::1]:80"] {
+        for good in ["http://127.0.0.1:8080", "http://host/", "http://[::1]:80", "https://host"] {
             assert!(Client::new(good, None).is_ok(), "{good}");
         }
-        for bad in ["", "host:80", "https://host", "http://", "http://a?b", "ftp://x", "http://a b"]
-        {
+        for bad in ["", "host:80", "https://", "http://", "https://a?b", "ftp://x", "http://a b"] {
             assert!(matches!(Client::new(bad, None), Err(ClientError::Url(_))), "{bad}");
         }
         assert!(matches!(Client::new("http://a", Some("a\nb")), Err(ClientError::Key)));
+        for none in ["", "no PEM", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"] {
+            let client = Client::trusting("https://a", None, none.as_bytes());
+            assert!(matches!(client, Err(ClientError::Roots)), "{none}");
+        }
         let client = Client::new("http://a", Some("secret-key-012345")).unwrap();
         assert!(!format!("{client:?}").contains("secret"));
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::record::{CategoryRecord, ChangeRecord, DiffRecord, QuoteRecord};
+use crate::report::markdown_escape as escape;
 
 /// Renders a comparison.
 pub fn render(record: &DiffRecord) -> String {
@@ -81,38 +82,4 @@ fn marked(quote: &QuoteRecord, mark: &str) -> String {
         if is_marked { format!("{mark}{text}{mark}") } else { text }
     };
     quote.pieces().into_iter().map(piece).collect()
-}
-
-/// Text without meaning for Markdown, and without mentions of people or issues.
-pub(crate) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '@' => safe.push_str("&#64;"),
-            '#' => safe.push_str("&#35;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$' => safe.extend(['\\', c]),
-            c if c.is_control() => safe.push(' '),
-            ':' => safe.push_str("&#58;"),
-            c => safe.push(c),
-        }
-    }
-    // Addresses would become links by themselves.
-    safe.replace("www.", "www&#46;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_of_the_document_is_markup() {
-        assert_eq!(
-            escape("<b> *a* [x](https://e.example) @team #1 `c` www.e.example"),
-            "&lt;b&gt; \\*a\\* \\[x\\](https&#58;//e.example) &#64;team &#35;1 \\`c\\` \
-             www&#46;e.example"
-        );
-    }
 }

@@ -27,10 +27,12 @@ pub use change::{
 pub use expected::{Baseline, Expected, Suppression};
 pub use fail_on::FailOn;
 pub use form::{Form, Lexicon};
-pub use html::page as html;
-pub(crate) use html::{category as html_category, frame as html_frame};
+pub use html::{STYLE, page as html};
+pub(crate) use html::{
+    category as html_category, frame as html_frame, key as html_key, tools as html_tools,
+};
+pub(crate) use markdown::category as markdown_category;
 pub use markdown::render as markdown;
-pub(crate) use markdown::{category as markdown_category, escape as markdown_escape};
 pub use marks::marks;
 pub use text::{Style, render as text};
 pub(crate) use text::{category as text_category, paragraph as text_paragraph};

@@ -15,10 +15,10 @@ use serde::Serialize;
 use super::archive::{Archive, Collection};
 use super::search::{Wanted, find};
 use super::standoff::{Reference, Row};
-use super::words::{Underscore, Words};
 use crate::document::{Document, ParseOptions};
 use crate::eval::examples::Source;
 use crate::label::LabelSet;
+use crate::segment::words::{Underscore, Words};
 
 /// How many documents are held at once.
 const DOCUMENTS_AT_ONCE: usize = 64;
@@ -365,6 +365,7 @@ mod tests {
     use super::super::standoff::{Sources, strip};
     use super::*;
     use crate::eval::Example;
+    use crate::segment::sentence_id;
 
     const COMMIT: &str = "0123456789012345678901234567890123456789";
 
@@ -374,7 +375,7 @@ mod tests {
 
     fn example(text: &str, previous: &str, lead_in: &str) -> Example {
         Example {
-            id: super::super::sentence_id(text),
+            id: sentence_id(text),
             text: text.to_owned(),
             heading: "Your data".to_owned(),
             previous: previous.to_owned(),

@@ -17,9 +17,7 @@ mod archive;
 mod error;
 mod hydrate;
 mod search;
-mod words;
 
 pub use archive::Archive;
 pub use error::CorpusError;
 pub use hydrate::{Found, Hydrated, hydrate};
-pub use words::sentence_id;

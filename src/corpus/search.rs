@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
-use super::words::{ID_BYTES, Words, first_bytes};
+use crate::segment::words::{ID_BYTES, Words, first_bytes};
 
 /// What to look for: the id of so many words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,8 +49,8 @@ pub(super) fn find(
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::Underscore;
     use super::*;
+    use crate::segment::words::Underscore;
 
     fn wanted(text: &str) -> Wanted {
         let words = Words::of(text, Underscore::InWord);

@@ -15,11 +15,11 @@ use sha2::{Digest, Sha256};
 
 use super::CorpusError;
 use super::search::Wanted;
-use super::words::{ID_BYTES, Underscore, Words, first_bytes, from_hex};
 use crate::digest::hex;
 use crate::eval::examples::{Source, for_each_line};
 use crate::eval::{EvalError, Example};
 use crate::label::{Label, LabelSet};
+use crate::segment::words::{ID_BYTES, Underscore, Words, first_bytes, from_hex};
 
 /// Longest sentence in words: it bounds the search, and nobody writes longer ones.
 pub const MAX_WORDS: usize = 2_000;
@@ -344,10 +344,11 @@ fn lines<const N: usize, T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::segment::sentence_id;
 
     fn example(text: &str) -> Example {
         Example {
-            id: super::super::sentence_id(text),
+            id: sentence_id(text),
             text: text.to_owned(),
             labels: vec![LabelSet::builtin().parse("!data-sale").unwrap()],
             heading: "Your data".to_owned(),

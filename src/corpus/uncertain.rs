@@ -9,8 +9,8 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
-use super::words::{ID_BYTES, Underscore, Words};
 use crate::model::CategorySettings;
+use crate::segment::words::{ID_BYTES, Underscore, Words};
 
 /// Sentences that share more than this part of their words (Jaccard) are the same to a labeller.
 const NEAR_DUPLICATE: f32 = 0.7;

@@ -300,6 +300,7 @@ impl Document {
         }
         sniff::check_text(bytes)?;
         let decoded = encoding::decode(bytes);
+        sniff::check_decoded(&decoded)?;
         let mut warnings: Vec<Warning> = decoded.warning.into_iter().collect();
         let text = decoded.text;
         let extension = options.name.as_deref().and_then(|name| Some(name.rsplit_once('.')?.1));
@@ -417,6 +418,14 @@ impl Document {
         let before = |at| self.characters.before(&self.text, at);
         (line + 1, before(offset) - before(start) + 1)
     }
+}
+
+/// Refuses the beginning of a file that is no text.
+///
+/// # Errors
+/// [`DocumentError::NotText`].
+pub(crate) fn check_text(head: &[u8]) -> Result<(), DocumentError> {
+    sniff::check_text(head)
 }
 
 /// Takes the text out of a DOCX or PDF file.

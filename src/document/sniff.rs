@@ -2,7 +2,9 @@
 
 use memchr::memmem;
 
-use super::encoding::utf16_without_mark;
+use encoding_rs::UTF_8;
+
+use super::encoding::{Decoded, utf16_without_mark};
 use super::{DocumentError, Format};
 use crate::limits::SNIFF_BYTES;
 
@@ -25,7 +27,12 @@ const MAGIC: &[(&[u8], &str, &str)] = &[
     (b"\x28\xb5\x2f\xfd", "zstd-compressed data", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office file", CONVERT),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "a Microsoft Office file that is old or has a password",
+        "save it without a password as DOCX, or export it as HTML or plain text first",
+    ),
+    (b"PAR1", "a Parquet table", "name it with the extension .parquet"),
     (b"{\\rtf", "a rich text (RTF) file", CONVERT),
     (b"%!PS", "a PostScript file", "convert it to text first, for example with `ps2ascii`"),
     (b"\x7fELF", "an executable (ELF)", NOT_TEXT),
@@ -88,6 +95,90 @@ fn is_binary(bytes: &[u8]) -> bool {
     controls > 0 && controls * 10 > sample.len()
 }
 
+/// Refuses what can be decoded and is no text all the same: in encodings without rules of their
+/// own almost any bytes stand for characters.
+///
+/// Bytes without meaning (random, encrypted, compressed) have 33 controls among 256 values, and
+/// half of their letters beyond ASCII, with upper and lower case mixed at random; in UTF-16 they
+/// have private characters and halves of pairs. Texts have hardly any of these, and words.
+pub(crate) fn check_decoded(decoded: &Decoded) -> Result<(), DocumentError> {
+    if decoded.encoding == UTF_8 {
+        return Ok(());
+    }
+    let mut seen = Seen::default();
+    let mut word = Word::default();
+    for c in decoded.text.chars().take(SNIFF_BYTES) {
+        seen.characters += 1;
+        seen.controls += usize::from(is_no_writing(c));
+        seen.foreign += usize::from(!c.is_ascii());
+        if c.is_alphabetic() {
+            word.add(c);
+        } else {
+            seen.in_words += std::mem::take(&mut word).counted();
+        }
+    }
+    seen.in_words += word.counted();
+    if seen.is_noise() {
+        return Err(DocumentError::NotText { kind: "binary data", advice: NOT_TEXT });
+    }
+    Ok(())
+}
+
+/// What the beginning of a text consists of, in characters.
+#[derive(Debug, Default)]
+struct Seen {
+    characters: usize,
+    controls: usize,
+    /// Beyond ASCII.
+    foreign: usize,
+    in_words: usize,
+}
+
+impl Seen {
+    fn is_noise(&self) -> bool {
+        let has_controls = self.controls >= 2 && self.controls * 50 >= self.characters;
+        let is_foreign = self.foreign * 4 > self.characters;
+        has_controls || (is_foreign && self.in_words * 4 < self.characters)
+    }
+}
+
+/// Letters in a row.
+#[derive(Debug, Default)]
+struct Word {
+    letters: usize,
+    /// Lower after upper case is a name; upper after lower case is none.
+    turns: usize,
+    last_is_upper: Option<bool>,
+    upper: usize,
+}
+
+impl Word {
+    fn add(&mut self, c: char) {
+        let is_upper = c.is_uppercase();
+        if self.last_is_upper.is_some_and(|last| last != is_upper) {
+            self.turns += 1;
+        }
+        self.letters += 1;
+        self.upper += usize::from(is_upper);
+        self.last_is_upper = Some(is_upper);
+    }
+
+    /// Its letters, if it is written as words are: in one case, or with a capital first.
+    fn counted(self) -> usize {
+        let is_name = self.turns == 1 && self.upper == 1;
+        if self.letters >= 3 && (self.turns == 0 || is_name) { self.letters } else { 0 }
+    }
+}
+
+/// Whether a character is none that people write.
+fn is_no_writing(c: char) -> bool {
+    let is_space = matches!(c, '\t' | '\n' | '\r' | '\u{c}' | '\u{1b}' | '\u{85}');
+    // Symbol fonts have their bullets from U+F000 to U+F0FF.
+    let is_private = matches!(c, '\u{e000}'..='\u{efff}' | '\u{f100}'..='\u{f8ff}');
+    let is_none = matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
+    (c.is_control() && !is_space) || c == '\u{fffd}' || is_private || is_none
+}
+
 /// Tells the format of a text by its look.
 pub(crate) fn format_of(text: &str) -> Format {
     let end = text.floor_char_boundary(text.len().min(4 * SNIFF_BYTES));
@@ -137,4 +228,79 @@ fn looks_like_markdown(head: &str) -> bool {
         before_is_text = !rule.is_empty() && !underline;
     }
     marks >= 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::encoding::decode;
+    use super::*;
+
+    fn is_text(bytes: &[u8]) -> bool {
+        check_text(bytes).and_then(|()| check_decoded(&decode(bytes))).is_ok()
+    }
+
+    /// How many of so many files of random bytes pass.
+    fn passed(files: u64, length: usize, head: &[u8]) -> usize {
+        let file = |seed: u64| {
+            let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+            let random = (0..length).map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_041);
+                (state >> 40) as u8
+            });
+            head.iter().copied().chain(random).collect::<Vec<u8>>()
+        };
+        (0..files).filter(|seed| is_text(&file(*seed))).count()
+    }
+
+    #[test]
+    fn random_bytes_are_no_text() {
+        for length in [200, 1000, 4096, 20_000] {
+            assert_eq!(passed(500, length, b""), 0, "{length}");
+        }
+        for length in [1000, 4096] {
+            assert_eq!(passed(200, length, b"\xff\xfe"), 0, "UTF-16 {length}");
+            assert_eq!(passed(200, length, b"\xfe\xff"), 0, "UTF-16 {length}");
+        }
+        // The shorter, the more look like a code or a name.
+        let (forty, twenty) = (passed(2000, 40, b""), passed(2000, 20, b""));
+        println!("of 2,000 files of random bytes pass {forty} of 40 bytes, {twenty} of 20");
+        assert!(forty <= 20, "{forty}");
+    }
+
+    #[test]
+    fn texts_in_old_encodings_are_text() {
+        let texts = [
+            (
+                "windows-1252",
+                "Nous vendons vos données à nos partenaires. Nous ne lisons rien d’autre – jamais.",
+            ),
+            ("windows-1252", "Preis: 12,50 € – 13,00 €\n1.\t4711\n2.\t0815 ®\n§ 3"),
+            ("windows-1251", "Мы передаем ваши данные партнерам. ООО «Ромашка» НЕ ПРОДАЕТ их."),
+            ("koi8-r", "Мы передаем ваши данные партнерам и никому больше."),
+            ("windows-1253", "Μοιραζόμαστε τα δεδομένα σας με συνεργάτες."),
+            ("windows-1255", "אנו משתפים את המידע שלך עם שותפים."),
+            ("windows-1256", "نحن نشارك بياناتك مع شركائنا."),
+            ("windows-874", "เราแบ่งปันข้อมูลของคุณกับพันธมิตร"),
+            ("shift_jis", "当社はお客様の情報を第三者に提供しません。"),
+            ("gbk", "我们不会向第三方出售您的个人信息。"),
+            ("euc-kr", "우리는 귀하의 정보를 판매하지 않습니다."),
+            ("big5", "我們不會向第三方出售您的個人資料。"),
+        ];
+        for (label, text) in texts {
+            let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).unwrap();
+            let (bytes, _, is_lossy) = encoding.encode(text);
+            assert!(!is_lossy, "{label}");
+            assert!(is_text(&bytes), "{label}: {text}");
+            // Twice the length with a stray control character, as old mail has them.
+            let again = [&bytes[..], b"\x0c \x02", &bytes].concat();
+            assert!(is_text(&again), "{label}: {text}");
+        }
+        let wide = |text: &str| -> Vec<u8> {
+            format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
+        };
+        assert!(is_text(&wide("当社は。\u{f0b7} Wir – wir verkaufen nichts. \u{f0b7} Nie.")));
+        let mut cut = wide("We sell your data.");
+        cut.pop();
+        assert!(is_text(&cut));
+    }
 }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::record::HistoryRecord;
 use super::text::{short, summary};
-use crate::compare::{markdown_category, markdown_escape};
+use crate::compare::markdown_category;
+use crate::report::markdown_escape;
 
 /// Renders a history.
 pub fn render(record: &HistoryRecord) -> String {

@@ -1,7 +1,8 @@
 //! The picture of categories over time, as inline SVG.
 //!
 //! Colours come from classes of the page's style sheet, so that they follow dark mode; the two
-//! stances differ in height too, not in colour alone.
+//! stances differ in height too, not in colour alone: asserted is a full bar, denied the lower half
+//! of one, both are an upper and a lower half.
 
 use std::fmt::Write;
 
@@ -15,8 +16,10 @@ use crate::compare::Standing;
 const LEFT: f64 = 160.0;
 const WIDTH: f64 = 760.0;
 const ROW: f64 = 18.0;
-const TOP: f64 = 8.0;
+const TOP: f64 = 10.0;
 const BOTTOM: f64 = 22.0;
+/// Space between a row and its bars.
+const INSET: f64 = 3.0;
 /// Most years that are named on the axis.
 const YEARS: i16 = 16;
 
@@ -47,19 +50,22 @@ pub(super) fn periods(number: usize, record: &DocumentHistory) -> String {
          category; the text below tells every change</desc>"
     );
     years(&mut out, &axis, height - BOTTOM);
+    for (row, category) in record.categories.iter().enumerate() {
+        self::category(&mut out, category, &axis, TOP + ROW * row as f64, row % 2 == 0);
+    }
     for event in &record.events {
         let x = axis.x(event.moment.date);
+        let bottom = height - BOTTOM;
+        // The grip makes the line easy to hit.
         let _ = write!(
             out,
-            "<a href=\"#{}\"><path class=\"frame\" d=\"M{x:.1} {TOP}V{:.1}\"><title>{}</title></path>\
-             </a>",
+            "<a href=\"#{}\" aria-label=\"{date}\"><title>{date}</title>\
+             <path class=\"version\" d=\"M{x:.1} {TOP}V{bottom:.1}\"/>\
+             <circle class=\"grip\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"3.5\"/></a>",
             anchor(number, event),
-            height - BOTTOM + 4.0,
-            event.moment.date
+            TOP - 4.0,
+            date = event.moment.date
         );
-    }
-    for (row, category) in record.categories.iter().enumerate() {
-        self::category(&mut out, category, &axis, TOP + ROW * row as f64);
     }
     out.push_str("</svg>");
     out
@@ -84,30 +90,40 @@ fn years(out: &mut String, axis: &Axis, bottom: f64) {
     }
 }
 
-fn category(out: &mut String, record: &CategoryHistory, axis: &Axis, top: f64) {
+fn category(out: &mut String, record: &CategoryHistory, axis: &Axis, top: f64, is_banded: bool) {
+    if is_banded {
+        let width = LEFT + WIDTH;
+        let _ = write!(
+            out,
+            "<rect class=\"band\" x=\"0\" y=\"{top:.1}\" width=\"{width:.0}\" height=\"{ROW:.0}\"/>"
+        );
+    }
     let _ =
         write!(out, "<text text-anchor=\"end\" x=\"{:.0}\" y=\"{:.1}\">", LEFT - 8.0, top + 12.0);
     let _ = Escaper::new(out).write_str(&record.title);
     out.push_str("</text>");
     for (i, period) in record.periods.iter().enumerate() {
         let end = record.periods.get(i + 1).map_or(axis.last, |next| next.from);
-        let (class, inset) = match period.standing {
-            Standing::Silent => continue,
-            Standing::Asserted => ("asserted", 2.0),
-            Standing::Denied => ("denied", 6.0),
-            Standing::Both => ("both", 2.0),
+        let bars: &[(&str, f64, f64)] = match period.standing {
+            Standing::Silent => &[],
+            Standing::Asserted => &[("asserted", INSET, ROW - 2.0 * INSET)],
+            Standing::Denied => &[("denied", ROW / 2.0, ROW / 2.0 - INSET)],
+            Standing::Both => {
+                &[("asserted", INSET, ROW / 2.0 - INSET), ("denied", ROW / 2.0, ROW / 2.0 - INSET)]
+            }
         };
         let (from, to) = (axis.x(period.from), axis.x(end));
-        let _ = write!(
-            out,
-            "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\">\
-             <title>from {}: {} asserted, {} denied</title></rect>",
-            top + inset,
-            (to - from).max(0.5),
-            ROW - 2.0 * inset,
-            period.from,
-            period.count.asserted,
-            period.count.denied
-        );
+        for (class, inset, height) in bars {
+            let _ = write!(
+                out,
+                "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{:.1}\" width=\"{:.1}\" \
+                 height=\"{height:.1}\"><title>from {}: {} asserted, {} denied</title></rect>",
+                top + inset,
+                (to - from).max(0.5),
+                period.from,
+                period.count.asserted,
+                period.count.denied
+            );
+        }
     }
 }

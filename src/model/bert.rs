@@ -145,10 +145,7 @@ impl BertEncoder {
             eps: config.encoder.layer_norm_eps,
             word,
         };
-        let relative = match family.has_relative_bias() {
-            true => Some(get(RELATIVE)?.copy()?),
-            false => None,
-        };
+        let relative = if family.has_relative_bias() { Some(get(RELATIVE)?.copy()?) } else { None };
         let is_composed = !embedding.word.device().is_cpu();
         let products = Products::F32;
         let config = config.encoder.clone();

@@ -277,13 +277,15 @@ impl ModelConfig {
                 65_536,
             )?,
             first_position,
-            type_vocab_size: match family.has_segments() {
-                true => size("type_vocab_size", raw.type_vocab_size, 1, 16)?,
-                false => 1,
+            type_vocab_size: if family.has_segments() {
+                size("type_vocab_size", raw.type_vocab_size, 1, 16)?
+            } else {
+                1
             },
-            relative_buckets: match family.has_relative_bias() {
-                true => size("relative_attention_num_buckets", buckets, BUCKETS as u64, 1_024)?,
-                false => 0,
+            relative_buckets: if family.has_relative_bias() {
+                size("relative_attention_num_buckets", buckets, BUCKETS as u64, 1_024)?
+            } else {
+                0
             },
             layer_norm_eps: raw.layer_norm_eps,
             hidden_act,

@@ -120,9 +120,10 @@ fn tokenizer(folder: &Path, family: Family) -> Result<Vec<u8>, ModelError> {
     if matches!(family, Family::Bert | Family::DistilBert) && vocabulary.exists() {
         let text = read_limited(&vocabulary, ("vocab.txt", TOKENIZER.1))?;
         let settings = folder.join("tokenizer_config.json");
-        let settings = match settings.exists() {
-            true => read_limited(&settings, ("tokenizer_config.json", 1 << 20))?,
-            false => b"{}".to_vec(),
+        let settings = if settings.exists() {
+            read_limited(&settings, ("tokenizer_config.json", 1 << 20))?
+        } else {
+            b"{}".to_vec()
         };
         return word_piece(&text, &settings);
     }

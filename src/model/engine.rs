@@ -5,12 +5,13 @@ use crate::encode::Batch;
 
 /// Version of what engines compute. Logits kept on disk are taken for the same only under the same
 /// number, so it is raised with every change that moves a logit of any engine, in any bit.
-pub const ENGINE_VERSION: u32 = 1;
+pub const ENGINE_VERSION: u32 = 2;
 
 /// Raw outputs of the head for a batch of `B` sequences and `C` categories.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Logits {
-    /// `B × C`, row-major: the sentence is about the category.
+    /// `B × C`, row-major: the sentence is about the category. Of a softmax head these are log-odds, so
+    /// that a sigmoid of each is its probability.
     pub category: Vec<f32>,
     /// `B × C`, row-major: the stance is denied, given the category; empty without stances.
     pub denied: Vec<f32>,

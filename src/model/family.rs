@@ -2,7 +2,7 @@
 //!
 //! They share the layers of BERT (attention, feed-forward, a norm after each); they differ in the
 //! names of tensors and configuration fields, in which tables a token is looked up in, in where
-//! positions begin, and in one bias: MPNet (Song et al. 2020) adds to every attention score a
+//! positions begin, and in one bias: `MPNet` (Song et al. 2020) adds to every attention score a
 //! learnt number for the distance between the two tokens, in buckets as T5 has them.
 
 use std::borrow::Cow;
@@ -18,9 +18,9 @@ pub enum Family {
     Roberta,
     /// XLM-RoBERTa: `RoBERTa` with another tokenizer.
     XlmRoberta,
-    /// CamemBERT: `RoBERTa` in French.
+    /// `CamemBERT`: `RoBERTa` in French.
     Camembert,
-    /// MPNet: no segments, and a bias by distance in attention.
+    /// `MPNet`: no segments, and a bias by distance in attention.
     Mpnet,
 }
 
@@ -44,7 +44,7 @@ const DISTILBERT: Renames = &[
     ("output.dense", "ffn.lin2"),
     ("output.LayerNorm", "output_layer_norm"),
 ];
-/// The head of `RoBERTa` and MPNet is BERT's pooler and classifier under other names.
+/// The head of `RoBERTa` and `MPNet` is BERT's pooler and classifier under other names.
 const HEAD: Renames =
     &[("pooler.dense", "classifier.dense"), ("classifier", "classifier.out_proj")];
 const DISTILBERT_HEAD: Renames = &[("pooler.dense", "pre_classifier")];

@@ -131,27 +131,28 @@ fn classified(out: &mut impl Write, scope: &Scope, report: &DocumentReport) -> i
     Ok(())
 }
 
-/// Text in which no character has a meaning in Markdown, HTML or a table, on one line.
-fn escape(text: &str) -> String {
+/// Text in which no character has a meaning in Markdown, HTML, a table or a template, on one line,
+/// and which neither links, nor mentions people or issues.
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
-            // Renderers make links of `https:` and `name@host` without further marks.
+            // Renderers make links of `https:`, `name@host`, `@name` and `#1` without further marks.
             ':' => safe.push_str("&#58;"),
             '@' => safe.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '|' | '~'
-            | '$' => {
-                safe.push('\\');
-                safe.push(c);
+            '#' => safe.push_str("&#35;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '!' | '|' | '~' | '$' => {
+                safe.extend(['\\', c]);
             }
             c if c.is_control() => safe.push(' '),
             c => safe.push(c),
         }
     }
-    safe
+    // So they do of addresses.
+    safe.replace("www.", "www&#46;")
 }
 
 #[cfg(test)]
@@ -159,11 +160,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_cannot_format_or_link() {
-        let text = "[a](https://x) <img> **b** `c` | d\n# e a@b";
+    fn a_document_cannot_format_link_or_mention() {
+        let text = "[a](https://x) <img> **b** `c` | d\n# e a@b {{f}} #1 @team www.e.example";
         assert_eq!(
             escape(text),
-            "\\[a\\]\\(https&#58;//x\\) &lt;img&gt; \\*\\*b\\*\\* \\`c\\` \\| d \\# e a&#64;b"
+            "\\[a\\](https&#58;//x) &lt;img&gt; \\*\\*b\\*\\* \\`c\\` \\| d &#35; e a&#64;b \\{\\{f\\}\\} \
+             &#35;1 &#64;team www&#46;e.example"
         );
     }
 }

@@ -29,6 +29,7 @@ pub use json::{Json, JsonLines};
 pub use jsonld::JsonLd;
 pub use labels::LabelsRecord;
 pub use markdown::Markdown;
+pub(crate) use markdown::escape as markdown_escape;
 pub use parquet::Parquet;
 pub use recorder::{Explain, Filter, Part, Recorder};
 pub use sarif::Sarif;

@@ -13,7 +13,7 @@ use super::record::{Run, SentenceRecord};
 pub(super) const NO_ADVICE: &str = "This is a machine's reading of the text, not legal advice.";
 
 /// A count with its noun: `1 sentence`, `2 sentences`.
-pub(super) fn plural(count: usize, noun: &str) -> String {
+pub(crate) fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

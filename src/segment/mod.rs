@@ -8,6 +8,7 @@ mod abbreviations;
 mod enumeration;
 mod spans;
 mod split;
+pub(crate) mod words;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::document::{
 };
 use enumeration::{Mark, Style};
 use spans::Protected;
+pub use words::sentence_id;
 
 /// A sentence (or title, list item, table cell) of a document.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,9 +1,11 @@
 //! What waits to be computed: sequences of many requests, taken in turns.
 //!
-//! Every request has a line of its own; a worker takes one sequence of each in turn until its
-//! batch is full, so that a sentence is not kept waiting by a document of thousands. Bounded in
-//! tokens and in the wait that a new request must expect; what nobody waits for any more is
-//! dropped.
+//! Every request has a line of its own. A worker fills the first half of its batch with one
+//! sequence of each line in turn, so that a sentence is not kept waiting by a document of thousands,
+//! and the second half from the oldest line, so that a document is done in a time that was known
+//! when it was let in, however many sentences come after it. Bounded in tokens, in the wait for
+//! first results that a new request must expect, and in the time that all the work takes; what
+//! nobody waits for any more is dropped.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -59,7 +61,10 @@ pub(super) enum Refused {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) tokens: usize,
+    /// The longest wait for first results.
     pub(super) wait: Duration,
+    /// The longest time for all that waits, at full speed.
+    pub(super) work: Duration,
     pub(super) batch_tokens: usize,
     pub(super) fill: Duration,
     pub(super) workers: usize,
@@ -97,6 +102,41 @@ impl State {
     fn seconds(&self, tokens: usize, workers: usize) -> Duration {
         Duration::from_secs_f64((tokens as f64 / self.rate(workers)).min(3600.0))
     }
+
+    /// Takes sequences of `share` tokens at most, but one at least: half in turns, half of the
+    /// oldest lines.
+    fn batch(&mut self, share: usize) -> Vec<Taken> {
+        let mut batch = Vec::new();
+        let mut used = 0;
+        loop {
+            let is_turn = 2 * used < share;
+            let at = if is_turn { 0 } else { self.oldest() };
+            let Some(mut line) = self.lines.remove(at) else { break };
+            let Some((index, sequence)) = line.sequences.pop_front() else { continue };
+            let tokens = sequence.ids.len();
+            if used > 0 && used + tokens > share {
+                line.sequences.push_front((index, sequence));
+                self.lines.insert(at, line);
+                break;
+            }
+            used += tokens;
+            line.tokens -= tokens;
+            self.tokens -= tokens;
+            let (since, reply) = (line.since, line.reply.clone());
+            batch.push(Taken { index, sequence, since, reply });
+            if !line.sequences.is_empty() {
+                let to = if is_turn { self.lines.len() } else { at };
+                self.lines.insert(to, line);
+            }
+        }
+        batch
+    }
+
+    /// Where the line is that came first.
+    fn oldest(&self) -> usize {
+        let lines = self.lines.iter().enumerate();
+        lines.min_by_key(|(_, line)| line.id).map_or(0, |(at, _)| at)
+    }
 }
 
 /// The queue.
@@ -127,10 +167,13 @@ impl Queue {
         }
         let workers = self.bounds.workers;
         let first = tokens.min(FIRST_TOKENS);
-        // In turns, nobody waits for more of another's line than the own one is long.
+        // In turns, nobody waits for more of another's line than the own one is long, and turns
+        // have half of every batch.
         let ahead: usize = state.lines.iter().map(|line| line.tokens.min(first)).sum();
-        let wait = state.seconds(ahead, workers);
-        let is_full = state.tokens > 0 && state.tokens + tokens > self.bounds.tokens;
+        let wait = state.seconds(state.tokens.min(2 * ahead), workers);
+        let all = state.tokens + tokens;
+        let is_full = state.tokens > 0
+            && (all > self.bounds.tokens || state.seconds(all, workers) > self.bounds.work);
         if is_full || wait > self.bounds.wait {
             return Err(Refused::Full(state.seconds(state.tokens, workers).max(wait)));
         }
@@ -174,25 +217,7 @@ impl Queue {
         let budget = self.bounds.batch_tokens.max(1);
         let share = share.clamp(LEAST_BATCH.min(budget), budget);
         state.idle -= 1;
-        let mut batch = Vec::new();
-        let mut used = 0;
-        while let Some(mut line) = state.lines.pop_front() {
-            let Some((index, sequence)) = line.sequences.pop_front() else { continue };
-            let tokens = sequence.ids.len();
-            if used > 0 && used + tokens > share {
-                line.sequences.push_front((index, sequence));
-                state.lines.push_front(line);
-                break;
-            }
-            used += tokens;
-            line.tokens -= tokens;
-            state.tokens -= tokens;
-            let (since, reply) = (line.since, line.reply.clone());
-            batch.push(Taken { index, sequence, since, reply });
-            if !line.sequences.is_empty() {
-                state.lines.push_back(line);
-            }
-        }
+        let batch = state.batch(share);
         (!batch.is_empty()).then_some(batch)
     }
 
@@ -290,7 +315,8 @@ mod tests {
     const BOUNDS: Bounds = Bounds {
         tokens: 100,
         wait: Duration::from_secs(2),
-        batch_tokens: 20,
+        work: Duration::from_mins(1),
+        batch_tokens: 40,
         fill: Duration::ZERO,
         workers: 1,
     };
@@ -309,12 +335,31 @@ mod tests {
         let document = queue.submit(sequences(8, 10)).unwrap();
         let sentence = queue.submit(sequences(1, 10)).unwrap();
         let first = queue.take().unwrap();
-        assert_eq!(first.len(), 2);
-        assert!(first[0].reply.same_channel(&first[0].reply));
+        assert!(first[0].reply.same_channel(&first[2].reply));
         assert!(!first[0].reply.same_channel(&first[1].reply), "one of each");
+        // Then the older one goes on.
+        assert_eq!(first.iter().map(|t| t.index).collect::<Vec<_>>(), [0, 0, 1, 2]);
         let second = queue.take().unwrap();
-        assert_eq!(second.iter().map(|t| t.index).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(second.iter().map(|t| t.index).collect::<Vec<_>>(), [3, 4, 5, 6]);
         drop((document, sentence));
+    }
+
+    #[test]
+    fn a_document_is_done_in_time_whatever_comes_after_it() {
+        let queue = queue(Bounds { tokens: 1_000_000, ..BOUNDS });
+        let documents = [0, 1].map(|_| queue.submit(sequences(100, 10)).unwrap());
+        let mut sentences = Vec::new();
+        let mut batches = 0;
+        while queue.lock().lines.iter().any(|line| line.id < 2) {
+            // More than can be done.
+            sentences.extend((0..8).map(|_| queue.submit(sequences(1, 10)).unwrap()));
+            assert_eq!(queue.take().unwrap().len(), 4);
+            batches += 1;
+        }
+        // 2,000 tokens at half of 40 a batch; less what came of their own turns.
+        assert!((80..=100).contains(&batches), "{batches}");
+        assert!(queue.tokens() > 4_000, "sentences wait");
+        drop(documents);
     }
 
     #[test]
@@ -341,9 +386,22 @@ mod tests {
             waiting.push(ticket);
             assert!(waiting.len() < 10);
         }
-        // 100 tokens a second, two seconds: the document and one other are ahead.
-        assert_eq!(waiting.len(), 2);
+        // 100 tokens a second, half of them in turns, two seconds: the document is ahead.
+        assert_eq!(waiting.len(), 1);
         assert!(queue.submit(sequences(1, 10)).is_ok(), "a short one is still let in");
+    }
+
+    #[test]
+    fn it_is_bounded_in_the_time_that_all_work_takes() {
+        let wait = Duration::from_mins(1);
+        let queue = queue(Bounds { tokens: 1_000_000, wait, ..BOUNDS });
+        queue.finished(100, Duration::from_secs(1));
+        let lone = queue.submit(sequences(1_000, 10)).unwrap();
+        assert!(matches!(queue.submit(sequences(1, 10)), Err(Refused::Full(_))));
+        drop(lone);
+        let _document = queue.submit(sequences(400, 10)).unwrap();
+        assert!(matches!(queue.submit(sequences(300, 10)), Err(Refused::Full(_))));
+        assert!(queue.submit(sequences(10, 10)).is_ok());
     }
 
     #[test]

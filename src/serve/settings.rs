@@ -98,6 +98,14 @@ pub struct LimitRow {
 }
 
 impl Limits {
+    /// The longest time that all waiting work may take: a third of the deadline.
+    ///
+    /// Half of every batch is for whoever came first, so what is let in is done after twice that
+    /// time at the latest, and a third is left for what was not foreseen.
+    pub fn work(&self) -> Duration {
+        self.deadline / 3
+    }
+
     /// Every limit with its value and its answer.
     pub fn table(&self) -> Vec<LimitRow> {
         let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
@@ -119,6 +127,7 @@ impl Limits {
             row("--max-tokens", format!("{} tokens a request", self.request_tokens), "422"),
             row("--queue-tokens", format!("{} tokens waiting", self.queue_tokens), "429"),
             row("--max-wait", format!("{} expected", seconds(self.wait)), "429"),
+            row("", format!("{} of work waiting", seconds(self.work())), "429"),
             row("--max-requests", format!("{} at once", self.requests), "429"),
             row("--deadline", seconds(self.deadline), "503"),
             row("--grace", seconds(self.grace), "what is unfinished is cut off"),

@@ -73,6 +73,7 @@ impl App {
         let queue = Arc::new(Queue::new(Bounds {
             tokens: self.limits.queue_tokens,
             wait: self.limits.wait,
+            work: self.limits.work(),
             batch_tokens: self.limits.batch_tokens,
             fill: self.limits.fill,
             workers,
@@ -130,8 +131,10 @@ impl App {
         match refused {
             Refused::Full(wait) => ApiError::overloaded(
                 format!(
-                    "there is more to do than can be done in time (--max-wait {} s, --queue-tokens {})",
+                    "there is more to do than can be done in time (--max-wait {} s, --deadline {} s, \
+                     --queue-tokens {})",
                     self.limits.wait.as_secs_f64(),
+                    self.limits.deadline.as_secs_f64(),
                     self.limits.queue_tokens
                 ),
                 wait.as_secs_f64().ceil() as u64,

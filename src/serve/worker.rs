@@ -132,6 +132,7 @@ mod tests {
         let bounds = Bounds {
             tokens: 10_000,
             wait: Duration::from_mins(1),
+            work: Duration::from_mins(1),
             batch_tokens: 64,
             fill: Duration::ZERO,
             workers: 2,

@@ -20,6 +20,7 @@ use crate::encode::{Batch, Context, Encoded, Tokenizer};
 use crate::eval::examples;
 use crate::model::ops::{Dropout, mix};
 use crate::model::{BertEncoder, MaskedHead, ModelConfig, ModelFiles, Tape};
+use crate::segment::sentence_id;
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
 
@@ -301,7 +302,7 @@ fn sentences(
                     continue;
                 }
                 // By the sentence's own hash, so that adding files moves none across.
-                let draw = u64::from_str_radix(&examples::sentence_id(&example.text), 16);
+                let draw = u64::from_str_radix(&sentence_id(&example.text), 16);
                 let share = draw.map_or(0.0, |d| d as f64 / (1u64 << 48) as f64);
                 let side = if share < options.held_out { &mut held_out } else { &mut train };
                 side.push(window);

@@ -115,7 +115,7 @@ pub(super) fn gradients(
             .flat_map(|&i| &data.targets[i * columns..(i + 1) * columns])
             .copied()
             .collect();
-        part(model, batch, &targets, loss, dropout, scale)
+        part(model, &batch, &targets, loss, dropout, scale)
     })
 }
 
@@ -143,20 +143,20 @@ pub(super) fn over_parts(
 
 fn part(
     model: &Model,
-    batch: Batch,
+    batch: &Batch,
     targets: &[Target],
     loss: &Loss,
     mut dropout: Dropout,
     scale: f32,
 ) -> Result<Part, TrainError> {
     let mut tape = Tape::default();
-    let states = model.encoder.forward_taped(&batch, Some(&mut dropout), &mut tape)?;
-    let (logits, head_tape) = model.head.forward_taped(&states, &batch, Some(&mut dropout))?;
+    let states = model.encoder.forward_taped(batch, Some(&mut dropout), &mut tape)?;
+    let (logits, head_tape) = model.head.forward_taped(&states, batch, Some(&mut dropout))?;
     let (loss, grad) = loss.of(&logits, targets, scale);
     let width = grad.len() / batch.len().max(1);
     let grad = Tensor::from_vec(grad, (batch.len(), width), &Device::Cpu)?;
-    let head = model.head.backward(&batch, &head_tape, &grad)?;
-    let encoder = model.encoder.backward(&batch, tape, head.states)?;
+    let head = model.head.backward(batch, &head_tape, &grad)?;
+    let encoder = model.encoder.backward(batch, tape, head.states)?;
     Ok(Part { loss, encoder, head: head.dense })
 }
 
@@ -468,7 +468,7 @@ mod tests {
     #[test]
     fn gradients_in_bfloat16_point_the_same_way() {
         use crate::model::ops::Products;
-        let (mut model, data, loss) = fixture();
+        let (mut model, data, loss) = fixture("fixture-model");
         let workers = Workers::new(1).unwrap();
         let noise = Noise { hidden: 0.1, attention: 0.1, key: 5 };
         let all = |model: &Model| {

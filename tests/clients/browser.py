@@ -1,4 +1,4 @@
-"""The HTML report in headless Chromium, clicked through at 360 and 1280 pixels.
+"""The HTML report, comparison and history in headless Chromium, clicked through at 360 and 1280 pixels.
 
 Usage: browser.py PROGRAM CHROMIUM [SCREENSHOTS [REPORT.html...]]
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from documents import Program
+from documents import LATER, POLICY, Program
 
 WIDTHS = {360: 740, 1280: 900}
 
@@ -190,6 +190,114 @@ def corpus(page, width):
     assert page.get_by_text("Not read", exact=True).is_visible()
 
 
+def changed(page, width, categories):
+    """The changes of a comparison, or of a history's versions: filtered, jumped to, copied."""
+    changes = [(c["category"], change) for c in categories for change in c["changes"]]
+    found = lambda change: (change["new"] if change["new"] and change["new"]["stance"] else change["old"])
+    articles = page.locator(".change")
+    fits(page, width)
+    assert len(changes) > 3 and articles.count() == len(changes)
+    assert page.locator("#status").inner_text() == f"{len(changes)} changes"
+    assert page.locator(".changed").count() == len(categories)
+    for article, (_, change) in zip(articles.all(), changes):
+        for edition, name in ("old", "del"), ("new", "ins"):
+            quote = change[edition]
+            if quote is None:
+                assert article.locator(f".{edition}.absent").count() == 1
+                continue
+            text = quote["text"].encode()
+            marked = [text[m["start"]:m["end"]].decode() for m in quote["marks"]]
+            assert article.locator(f".{edition} {name}").all_text_contents() == marked
+            assert quote["text"] in article.locator(f".{edition} p").text_content()
+            assert f"line {quote['line']}" in article.locator(f".{edition} footer").text_content()
+    doubled = page.evaluate(
+        "(() => { const all = [...document.querySelectorAll('[id]')].map((e) => e.id); return all.length - new Set(all).size; })()"
+    )
+    assert doubled == 0
+
+    # Focus order: skip link, theme, links in what stands above, then the tools.
+    order = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    assert order[:2] == ["skip", "theme"], order
+    tools = ["category", "kind", "stance", "least", "previous", "next"]
+    assert [one for one in order if one in tools] == [one for one in tools if page.locator(f"#{one}").count()], order
+
+    # Filters: what is not wanted goes, with the categories and versions that nothing is left of.
+    visible = lambda: page.locator(".change:visible").count()
+    category = changes[0][0]
+    page.select_option("#category", category)
+    of_category = [change for name, change in changes if name == category]
+    assert visible() == len(of_category)
+    assert page.locator(".changed:visible").count() == sum(c["category"] == category for c in categories)
+    noun = f"{len(of_category)} of {len(changes)} changes"
+    assert page.locator("#status").inner_text() == noun, page.locator("#status").inner_text()
+    page.select_option("#category", "")
+    kind = changes[-1][1]["kind"]
+    page.select_option("#kind", kind)
+    assert visible() == sum(change["kind"] == kind for _, change in changes)
+    page.select_option("#kind", "")
+    if page.locator("#stance").count():
+        page.select_option("#stance", "denied")
+        assert visible() == sum(found(change)["stance"] == "denied" for _, change in changes)
+        page.select_option("#stance", "")
+    page.locator("#least").fill("1")
+    assert visible() == sum(found(change)["probability"] >= 1 for _, change in changes)
+    page.locator("#least").fill("0")
+    assert visible() == len(changes)
+
+    # Jumps, and the permalink that they leave.
+    page.evaluate("window.scrollTo(0, 0); document.activeElement.blur()")
+    page.keyboard.press("n")
+    first = page.evaluate("document.activeElement.id")
+    assert first == articles.first.get_attribute("id") and page.url.endswith(f"#{first}"), first
+    assert page.locator("#status").inner_text() == f"Change 1 of {len(changes)}"
+    page.keyboard.press("p")
+    last = page.evaluate("document.activeElement.id")
+    assert last == articles.last.get_attribute("id") and page.locator(f"[id='{last}']").is_visible()
+
+    # Quotes with their places, of both sides where there are two.
+    at = next((i for i, (_, change) in enumerate(changes) if change["old"] and change["new"]), 0)
+    articles.nth(at).locator(".copy").click()
+    page.wait_for_function("document.getElementById('status').textContent === 'Quotes copied'")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    for edition in "old", "new":
+        if quote := changes[at][1][edition]:
+            assert f"{edition.title()}, line {quote['line']}" in copied and f"{quote['text']}”" in copied, copied
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.click("#theme")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    page.click("#theme")
+
+
+def comparison(page, width, record):
+    assert page.locator("h1").inner_text() == "What changed"
+    assert page.title() == "What changed: policy.md → later.md"
+    assert page.locator(".verdict").inner_text() == record["verdict"]
+    rows = page.locator(".turns tbody tr")
+    assert rows.count() == len(record["categories"])
+    changed(page, width, record["categories"])
+    rows.last.locator("a").click()
+    assert page.locator(f"#c-{record['categories'][-1]['category']}").is_visible()
+
+
+def timeline(page, width, record):
+    document = record["documents"][0]
+    events = document["events"]
+    assert page.locator("h1").inner_text() == "What changed in policy.md"
+    assert len(events) > 1 and page.locator(".event").count() == len(events)
+    assert page.locator(".event time").all_inner_texts() == [event["date"] for event in events]
+    assert page.locator(".event .verdict").all_inner_texts() == [event["verdict"] for event in events]
+    changed(page, width, [c for event in events for c in event["categories"]])
+    # A line of the picture leads to its version.
+    picture = page.locator(".timeline svg a")
+    assert picture.count() == len(events)
+    picture.last.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("decodeURIComponent(location.hash.slice(1))") == page.locator(".event").last.get_attribute("id")
+
+
 def without_scripts(page, records):
     for sentence in (r for r in records if r["record"] == "sentence"):
         assert page.locator(f"#s{sentence['index']}").is_visible()
@@ -221,21 +329,35 @@ def main():
         made.run("classify", *files, "--format", "html", "-o", "all.html")
         lines = made.run("classify", "policy.md", "--format", "jsonl", "--all-sentences", "--explain")
         records = [json.loads(line) for line in lines.splitlines()]
+        path("later.md").write_text(LATER)
+        made.repository("versions", [POLICY, LATER, POLICY.replace("We never sell", "We now sell")])
+        for verb, arguments in ("diff", ["policy.md", "later.md"]), ("history", ["versions"]):
+            made.run(verb, *arguments, "--format", "html", "-o", f"{verb}.html")
+        compared = json.loads(made.run("diff", "policy.md", "later.md", "--format", "json"))
+        told = json.loads(made.run("history", "versions", "--format", "json"))
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for width in WIDTHS:
             with Page(browser, path("one.html"), width) as page:
                 one_document(page, width, records)
             with Page(browser, path("all.html"), width) as page:
                 corpus(page, width)
+            with Page(browser, path("diff.html"), width) as page:
+                comparison(page, width, compared)
+            with Page(browser, path("history.html"), width) as page:
+                timeline(page, width, told)
             print(f"ok: HTML at {width} pixels, console empty")
         with Page(browser, path("one.html"), 1280) as page:
             records_build_the_same_page(page, records)
         with Page(browser, path("one.html"), 1280, scripts=False) as page:
             without_scripts(page, records)
+        for name in "diff", "history":
+            with Page(browser, path(f"{name}.html"), 1280, scripts=False) as page:
+                assert page.locator(".change:visible").count() == page.locator(".change").count() > 0
+                assert not page.locator("#tools").is_visible() and page.locator(".copy:visible").count() == 0
         print("ok: HTML from records in the page, and without scripts")
         if rest:
             Path(rest[0]).mkdir(parents=True, exist_ok=True)
-            for report in rest[1:] or [path("one.html"), path("all.html")]:
+            for report in rest[1:] or map(path, ["one.html", "all.html", "diff.html", "history.html"]):
                 shoot(browser, rest[0], Path(report).resolve(), Path(report).stem)
         browser.close()
 

@@ -31,6 +31,10 @@ You grant us a licence to your content. We do not review private messages.
 You may delete your account, and we erase your data within thirty days.
 """
 
+LATER = POLICY.replace("We never sell", "We may sell").replace(
+    "- show you advertising;\n", "- show you advertising;\n- tell our partners where you are;\n"
+).replace("We keep them for two years.", "We keep them for as long as we like.")
+
 FRENCH = """# Politique de confidentialité
 
 Nous recueillons votre nom et votre adresse électronique lorsque vous créez un compte auprès de notre
@@ -47,6 +51,21 @@ class Program:
         self.folder = Path(folder)
         for name, text in {"policy.md": POLICY, "terms of mail.md": TERMS, "french.md": FRENCH}.items():
             (self.folder / name).write_text(text)
+
+    def repository(self, name, editions):
+        """A git repository in which `policy.md` had these texts, one a month."""
+        folder = self.folder / name
+        folder.mkdir()
+        git = lambda *arguments, **more: subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments], cwd=folder, check=True,
+            capture_output=True, env={**os.environ, **more},
+        )
+        git("init", "--quiet", "--initial-branch=main")
+        for month, text in enumerate(editions, 1):
+            (folder / "policy.md").write_text(text)
+            day = f"2023-{month:02}-01T12:00:00Z"
+            git("add", "policy.md")
+            git("commit", "--quiet", "--message", "version", GIT_AUTHOR_DATE=day, GIT_COMMITTER_DATE=day)
 
     def run(self, *arguments, status=(0, 3)):
         environment = {**os.environ, "FINEPRINT_MODEL": str(MODEL), "NO_COLOR": "1"}

@@ -24,7 +24,7 @@ start() { # log, options…
   local log=$1; shift
   "$program" serve --listen 127.0.0.1:0 --keys "$work/keys" "$@" 2> "$log" &
   server=$!
-  for _ in $(seq 200); do grep -q '"ready"' "$log" && break; sleep 0.05; done
+  for _ in $(seq 200); do grep -qs '"ready"' "$log" && break; sleep 0.05; done
   url=http://$(sed -n 's/.*"address":"\([^"]*\)".*/\1/p' "$log")
 }
 
@@ -46,7 +46,7 @@ echo "== everything, right and wrong"
 start "$work/all.log"
 fuzz --phases examples,coverage,fuzzing -n 30
 echo "== what the model answers"
-fuzz --phases fuzzing --mode positive -n 300 --workers 2 --include-method POST --exclude-path-regex '^/v2'
+fuzz --phases fuzzing --mode positive -n 500 --workers 2 --include-method POST --exclude-path-regex '^/v2'
 stop
 echo "== with hardly any room"
 start "$work/tight.log" --max-body 300 --max-document 300 --max-requests 1 --max-wait 0.001 --threads 1 \
@@ -56,6 +56,10 @@ fuzz --phases examples,fuzzing -n 40 --workers 8 --include-method POST
 stop
 echo "== with hardly any time"
 start "$work/late.log" --deadline 0.000001
+# Here the documented 503 is what is asked for; any other 5xx is outside the schema, or found below.
+checks=${checks#not_a_server_error,}
 fuzz --phases examples,fuzzing -n 10 --include-method POST
-stop
+"$home/bin/python" tests/clients/serve_statuses.py "$url" "$key" "$work/openapi.json" "$server"
+wait "$server"
+server=
 cat "$work"/*.log | "$home/bin/python" tests/clients/serve_statuses.py --log "$work/openapi.json"

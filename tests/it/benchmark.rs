@@ -132,6 +132,7 @@ fn folds_are_pooled_and_the_last_model_learns_from_all() {
     for part in [
         "fold-0: 32 texts to learn from, 8 to validate on, 40 to test",
         "all: 72 texts to learn from, 8 to validate on, 0 to test",
+        "fineprint, thresholds tuned, folds together",
         "fineprint, thresholds tuned, mean over folds",
         "By fold, thresholds tuned",
         "unilateral-change",

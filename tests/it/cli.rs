@@ -484,7 +484,10 @@ fn bench_counts_what_it_measures_and_compares_engines() {
 
     let run = sandbox.run(&[&lines[..], &["--limit", "1"]].concat());
     assert!(run.stdout.contains("1 sentences, ") && run.stdout.contains("against    candle"));
-    assert_fails(&sandbox.run(&["bench", "gone.md"]), 2, "gone.md");
+    assert_fails(&sandbox.run(&["bench", "gone.md"]), 2, "gone.md: there is no such file");
+    let run = sandbox.run(&["bench", "policy.md", "gone.md", "--repeat", "1"]);
+    assert_fails(&run, 3, "gone.md: there is no such file");
+    assert!(run.stdout.contains("corpus     1 documents"), "{}", run.stdout);
     assert_fails(
         &sandbox.run(&["bench", "policy.md", "--engine", "gpu"]),
         2,

@@ -10,10 +10,11 @@ use std::process::Command;
 use fineprint::corpus::agreement::{self, Agreement};
 use fineprint::corpus::standoff::{self, Sources};
 use fineprint::corpus::stats::Stats;
-use fineprint::corpus::{Archive, Found, Hydrated, hydrate, sentence_id};
+use fineprint::corpus::{Archive, Found, Hydrated, hydrate};
 use fineprint::eval::Example;
 use fineprint::eval::examples::{self, Source};
 use fineprint::label::{LabelSet, Stance};
+use fineprint::segment::sentence_id;
 use sha2::{Digest, Sha256};
 
 use crate::support::repository::Builder;

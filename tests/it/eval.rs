@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use fineprint::eval::baseline::{KeywordRules, TfIdf, TfIdfOptions};
-use fineprint::eval::examples::{self, Example, sentence_id};
+use fineprint::eval::examples::{self, Example};
 use fineprint::eval::metrics::{self, Averages, LabelMetrics};
 use fineprint::eval::rule::{Fit, cross_fit};
 use fineprint::eval::tally::Tally;
 use fineprint::eval::{Outcomes, Predictor, predictions};
 use fineprint::label::{Label, LabelSet, Stance};
+use fineprint::segment::sentence_id;
 
 /// scikit-learn sums in another order; nothing else may differ.
 const TOLERANCE: f64 = 1e-9;

@@ -127,7 +127,7 @@ fn states_are_those_of_transformers_on_every_engine() {
                     assert!(gap < TOLERANCE, "{family} {kernel}: {gap}");
                     let ints = load(Numbers::Int8).hidden_states(&batch).unwrap();
                     let cosine = cosine(&ints, &states);
-                    assert!(cosine > 0.995, "{family} {kernel}: int8 has a cosine of {cosine}");
+                    assert!(cosine > 0.99, "{family} {kernel}: int8 has a cosine of {cosine}");
                 }
             }
         }
@@ -217,8 +217,10 @@ fn a_converted_folder_gives_the_probabilities_of_transformers() {
         ] {
             let options = Options { engine, threads: 1, ..Options::default() };
             let classifier = Classifier::load(&source, &options).unwrap();
+            let tokenizer = std::fs::read(folder.join("tokenizer.json")).unwrap();
+            let tokenizer = model(family).config.tokenizer(&tokenizer, 100, 40).unwrap();
             for case in &expected(family).texts {
-                let encoded = classifier.tokenizer().encode(&case.text, &case.context).unwrap();
+                let encoded = tokenizer.encode(&case.text, &case.context).unwrap();
                 assert_eq!(encoded.windows[0].ids, case.ids, "{family} {}", case.text);
                 let rows = classifier.rows(&encoded.windows).unwrap();
                 let got = classifier.merge(&rows).unwrap().category;

@@ -359,6 +359,12 @@ fn tosdr_quotations_stand_under_their_cases() {
             r#"{"cases":[{"id":9,"title":"Data is sold"}],"points":[{"case_id":9,"title":"x","quote_text":"We sell."}]}"#,
         ),
         (
+            "v2.json",
+            r#"{"error":256,"message":"OK","parameters":{"id":3,"name":"Acme","points":[
+{"id":1,"title":"t","status":"approved","quoteText":"We sell.","case":{"id":9,"title":"Data is sold"}},
+{"id":2,"title":"t","status":"approved","quoteText":"Hm.","case":{"id":235,"title":"none"}}]}}"#,
+        ),
+        (
             "points.jsonl",
             "{\"quote_text\":\"We sell.\",\"case\":{\"title\":\"Data is sold\"}}\n{\"quote_text\":\"a\"}\n",
         ),
@@ -368,7 +374,7 @@ fn tosdr_quotations_stand_under_their_cases() {
     assert!(run.stderr.contains("1 dropped: no quotation"), "{}", run.stderr);
     assert!(run.stderr.contains("1 dropped: status pending"), "{}", run.stderr);
     assert_eq!(run.records()[0]["source"]["path"], "Acme");
-    for file in ["case.json", "dump.json"] {
+    for file in ["case.json", "dump.json", "v2.json"] {
         assert_rows(&convert(&sandbox, "tosdr", &[file]), &[("We sell.", &["Data is sold"])]);
     }
     let parts = ["points.jsonl:2:", "neither a case nor a title"];

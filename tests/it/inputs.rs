@@ -1,39 +1,22 @@
 //! Inputs beside plain files: tables, compressed files, revisions of git repositories, DOCX and
 //! PDF, and hostile ones of each.
 
-use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, DictionaryArray, Int64Array, LargeStringArray, RecordBatch, StringArray,
-    StringViewArray,
+    ArrayRef, DictionaryArray, Int64Array, LargeStringArray, StringArray, StringViewArray,
 };
-use fineprint::batch::{self, Discovery, Expand, Failure, Processed, Source, Walk, WalkOptions};
-use fineprint::classify::Scores;
 use fineprint::document::{BlockKind, Document, DocumentError, Format, ParseOptions, extract};
-use fineprint::encode::Input;
 use fineprint::segment::sentences;
-use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 
 use crate::support::docx::{archive, docx, paragraph};
-use crate::support::pdf::{self, Pdf, text, with_contents};
+use crate::support::hostile::{POLICY, hostile_pdfs, scan};
+use crate::support::pack::{gzip, parquet_file, zstd};
+use crate::support::pdf::{self, text, with_contents};
 use crate::support::repository::Builder;
 use crate::support::sandbox::{Run, Sandbox};
-
-const POLICY: &str = "# Policy\n\nWe sell your data to partners.\n\nWe never read your mail.\n";
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    out.write_all(bytes).unwrap();
-    out.finish().unwrap()
-}
-
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
-}
 
 fn classify(sandbox: &Sandbox, arguments: &[&str]) -> Run {
     let fixed = ["classify", "--format", "jsonl", "--all-sentences", "--any-language"];
@@ -157,20 +140,6 @@ fn large() -> Vec<u8> {
         text.push_str(&word());
     }
     text.into_bytes()
-}
-
-fn parquet_file(columns: Vec<(&str, ArrayRef)>, codec: parquet::basic::Compression) -> Vec<u8> {
-    let batch = RecordBatch::try_from_iter_with_nullable(
-        columns.into_iter().map(|(name, array)| (name, array, true)),
-    )
-    .unwrap();
-    let properties =
-        parquet::file::properties::WriterProperties::builder().set_compression(codec).build();
-    let mut out = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut out, batch.schema(), Some(properties)).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
-    out
 }
 
 #[test]
@@ -464,80 +433,6 @@ fn a_pdf_without_text_says_what_it_is() {
     assert_eq!(Document::parse_with(b"just text", &named).unwrap().format(), Format::Text);
 }
 
-/// A page that shows an image.
-fn scan() -> Vec<u8> {
-    let mut pdf = Pdf::default();
-    pdf.add("<< /Type /Catalog /Pages 2 0 R >>");
-    pdf.add("<< /Type /Pages /Kids [5 0 R] /Count 1 >>");
-    pdf.stream("/Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8", b"x");
-    pdf.stream("", b"q 600 0 0 700 0 0 cm /I Do Q");
-    pdf.add("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /XObject << /I 3 0 R >> >> >>");
-    pdf.finish("")
-}
-
-/// Deflates in the format of PDF streams.
-fn deflate(bytes: &[u8]) -> Vec<u8> {
-    let mut out = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-    out.write_all(bytes).unwrap();
-    out.finish().unwrap()
-}
-
-/// PDFs made to exhaust or confuse their reader.
-fn hostile_pdfs() -> Vec<(&'static str, Vec<u8>)> {
-    let page = |dictionary: &str, content: Vec<u8>| {
-        with_contents(&[(dictionary.to_owned(), content)]).finish("")
-    };
-    let blanks = deflate(&vec![b' '; 256 << 20]);
-    let mut cycle = Pdf::default();
-    cycle.add("<< /Type /Catalog /Pages 2 0 R >>");
-    cycle.add("<< /Type /Pages /Kids [2 0 R 3 0 R 2 0 R] /Count 3 /Parent 2 0 R >>");
-    cycle.add("<< /Type /Page /Parent 3 0 R /Contents 3 0 R /Resources 3 0 R >>");
-    let mut forms = Pdf::default();
-    forms.add("<< /Type /Catalog /Pages 2 0 R >>");
-    forms.add("<< /Type /Pages /Kids [4 0 R] /Count 1 >>");
-    let paint = "/A Do ".repeat(20);
-    forms.stream(
-        "/Type /XObject /Subtype /Form /Resources << /XObject << /A 3 0 R >> >>",
-        paint.as_bytes(),
-    );
-    forms.add(
-        "<< /Type /Page /Parent 2 0 R /Contents 3 0 R /Resources << /XObject << /A 3 0 R >> >> >>",
-    );
-    let mut own_reference = Pdf::default();
-    own_reference.add("1 0 R");
-    let mut many = Pdf::default();
-    many.add("<< /Type /Catalog /Pages 2 0 R >>");
-    many.add("");
-    let kids: String = (0..100_000).map(|n| format!("{} 0 R ", n + 3)).collect();
-    many.set(2, format!("<< /Type /Pages /Kids [{kids}] /Count 100000 >>"));
-    for _ in 0..100_000 {
-        many.add("<< /Type /Page /Parent 2 0 R >>");
-    }
-    let show = b"BT /F1 10 Tf ".to_vec();
-    let moves = b"1 0 0 1 9 9 Tm (a) Tj 1 0 0 1 50 50 Tm (b) Tj ".repeat(300_000);
-    let whole = with_contents(&[(String::new(), b"BT /F1 9 Tf (x) Tj ET".to_vec())]).finish("");
-    let cut = memchr::memmem::find(&whole, b"xref").unwrap();
-    vec![
-        ("blanks", page("/Filter /FlateDecode", blanks.clone())),
-        ("blanks twice", page("/Filter [/FlateDecode /FlateDecode]", deflate(&blanks))),
-        ("cycle of pages", cycle.finish("")),
-        ("forms in forms", forms.finish("")),
-        ("own reference", own_reference.finish("")),
-        ("100,000 pages", many.finish("")),
-        ("no xref", whole[..cut].to_vec()),
-        ("no fonts", page("", b"BT /F9 10 Tf (x) Tj ET".to_vec())),
-        ("many pieces", page("", [show.clone(), moves].concat())),
-        ("deep states", page("", b"q ".repeat(2_000_000))),
-        ("open strings", page("", b"BT (".repeat(500_000))),
-        ("open arrays", page("", [show, b"[".repeat(2_000_000)].concat())),
-        (
-            "huge numbers",
-            page("", b"BT /F1 1e38 Tf 9e37 0 0 9e37 9e37 9e37 Tm (ab) Tj ET".to_vec()),
-        ),
-        ("deep objects", [b"%PDF-1.4\n1 0 obj\n".to_vec(), b"[".repeat(100_000)].concat()),
-    ]
-}
-
 #[test]
 fn a_hostile_pdf_costs_one_document() {
     let sandbox = Sandbox::with(&[("z.md", POLICY)]);
@@ -580,92 +475,4 @@ fn a_hostile_docx_is_refused() {
     // Entities are not expanded: they are not shown at all.
     let entity = docx("<w:p><w:r><w:t>a&lol;b</w:t></w:r></w:p>", &[]);
     assert_eq!(Document::parse(&entity).unwrap().text(), "ab");
-}
-
-/// A good file of every format.
-fn good_files() -> Vec<(&'static str, Vec<u8>)> {
-    let words: ArrayRef = Arc::new(StringArray::from(vec!["We sell data.", "We ask."]));
-    let pages = [vec![text(60.0, 700.0, "We sell your data."), text(60.0, 688.0, "We ask.")]];
-    let compressed = with_contents(&[(
-        "/Filter /FlateDecode".to_owned(),
-        deflate(b"BT /F1 10 Tf 9 9 Td [(We) -300 (ask.)] TJ ET"),
-    )]);
-    vec![
-        ("a.md", POLICY.into()),
-        ("b.html", b"<h1>Terms</h1><p>We sell <b>data</b>.<ul><li>One<li>Two</ul>".to_vec()),
-        ("c.txt", b"TERMS\n\nWe sell data.\n\n- one\n- two\n".to_vec()),
-        ("d.docx", docx(&(paragraph("", "We sell data.") + &paragraph("", "We ask.")), &[])),
-        ("e.pdf", pdf::pages(&pages)),
-        ("f.pdf", compressed.finish("")),
-        ("g.csv", b"id,text\n1,\"We sell, data.\"\n2,We ask.\n".to_vec()),
-        ("h.jsonl", b"{\"text\": \"We sell data.\"}\n{\"text\": \"We \\u0061sk.\"}\n".to_vec()),
-        ("i.parquet", parquet_file(vec![("text", words)], parquet::basic::Compression::SNAPPY)),
-        ("j.md.gz", gzip(POLICY.as_bytes())),
-        ("k.md.zst", zstd(POLICY.as_bytes())),
-    ]
-}
-
-/// Reads inputs as a run does, with no model; what became of each.
-fn read_all(folder: &Path) -> Vec<Processed> {
-    let walk = Walk::new(WalkOptions::default()).unwrap();
-    let inputs = Discovery::new([folder.to_owned()], None, walk).unwrap();
-    let inputs: Vec<Result<Source, Failure>> = inputs.collect();
-    let score = |inputs: &[Input<'_>]| {
-        let blank = Scores { category: Vec::new(), denied: Vec::new(), windows: 1 };
-        Ok(vec![blank; inputs.len()])
-    };
-    let options = batch::Options { threads: 2, ..batch::Options::default() };
-    let mut done = Vec::new();
-    let mut sink = |processed| {
-        done.push(processed);
-        Ok::<(), std::io::Error>(())
-    };
-    let inputs = Expand::new(inputs.into_iter(), &options);
-    batch::run(inputs, &options, &score, &mut sink, &|_| ()).unwrap();
-    done
-}
-
-#[test]
-fn truncations_and_flips_of_good_files_are_read_or_refused_with_a_reason() {
-    let sandbox = Sandbox::new();
-    let mut state = 12_345u64;
-    let mut random = |below: usize| {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % below
-    };
-    let files = good_files();
-    let each: usize =
-        std::env::var("FINEPRINT_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
-    for (name, bytes) in &files {
-        sandbox.write(format!("good/{name}"), bytes);
-        for number in 0..each {
-            let mut mutated = bytes.clone();
-            if number % 2 == 0 {
-                mutated.truncate(random(bytes.len()));
-            } else {
-                for _ in 0..=random(4) {
-                    mutated[random(bytes.len())] ^= 1 << random(8);
-                }
-            }
-            sandbox.write(format!("bad/{number}-{name}"), &mutated);
-        }
-    }
-    let good = read_all(&sandbox.path().join("good"));
-    assert!(good.len() >= files.len());
-    for processed in &good {
-        let sentences = processed.result.as_ref().map(|read| read.sentences.len());
-        assert!(sentences.as_ref().is_ok_and(|n| *n > 0), "{}: {sentences:?}", processed.name);
-    }
-    let bad = read_all(&sandbox.path().join("bad"));
-    let mut refused = 0;
-    for processed in &bad {
-        if let Err(reason) = &processed.result {
-            refused += 1;
-            let is_understood = !reason.is_empty() && !reason.contains("internal error");
-            assert!(is_understood, "{}: {reason}", processed.name);
-        }
-    }
-    println!("{} mutations gave {} documents, {refused} refused", each * files.len(), bad.len());
-    assert!(refused > 0 && refused < bad.len());
 }

@@ -112,6 +112,29 @@ fn killed_at_random_moments_it_ends_with_the_bytes_of_an_unbroken_run() {
 }
 
 #[test]
+fn what_a_killed_process_left_is_cleared_away() {
+    let sandbox = corpus(6, 2);
+    ended(&sandbox.run(&classify(&["--format", "jsonl", "-o", "whole.jsonl"])), 3);
+    // Killed when the records had become the file and their folder was not gone yet.
+    ended(&sandbox.run(&classify(&["--output-dir", "out.jsonl.part"])), 3);
+    let part = sandbox.path().join("out.jsonl.part");
+    std::fs::rename(part.join("records.jsonl"), sandbox.path().join("out.jsonl")).unwrap();
+    for more in [&["--resume"][..], &[]] {
+        let file = ["--format", "jsonl", "-o", "out.jsonl"];
+        ended(&sandbox.run(&classify(&[&file[..], more].concat())), 3);
+        assert!(sandbox.read("out.jsonl") == sandbox.read("whole.jsonl"));
+        assert_eq!(sandbox.names(), ["corpus", "out.jsonl", "whole.jsonl"]);
+        std::fs::create_dir(&part).unwrap();
+        sandbox.write("out.jsonl.part/manifest.json", b"{}");
+    }
+    // Killed while the journal was being replaced.
+    ended(&sandbox.run(&classify(&["--output-dir", "out"])), 3);
+    sandbox.write("out/.fineprint-aBc123.part", b"half a jour");
+    ended(&sandbox.run(&classify(&["--output-dir", "out", "--resume"])), 3);
+    assert!(!sandbox.path().join("out/.fineprint-aBc123.part").exists());
+}
+
+#[test]
 fn merged_shards_are_the_unsharded_run() {
     let sandbox = corpus(40, 3);
     ended(&sandbox.run(&classify(&["--output-dir", "whole"])), 3);
@@ -152,7 +175,10 @@ fn what_would_mix_results_is_refused() {
         &classify(&["--output-dir", "out", "--resume", "--probabilities"]),
         "options.probabilities false, now it is true",
     );
-    refused(&classify(&["--output-dir", "corpus"]), "is not empty and holds no run");
+    for more in [&["--output-dir", "corpus"][..], &["--output-dir", "corpus", "--restart"]] {
+        refused(&classify(more), "is not empty and holds no run");
+        assert!(!sandbox.path().join("corpus/lock").exists());
+    }
     refused(&["classify", "-", "--output-dir", "out"], "standard input");
     refused(&["classify", "corpus", "--resume"], "--resume and --restart need");
     refused(&classify(&["--output-dir", "part", "--shard", "3/2"]), "i/n is expected");

@@ -23,6 +23,7 @@ mod families;
 mod git;
 mod habits;
 mod history;
+mod hostile;
 mod hub;
 mod import;
 mod inputs;

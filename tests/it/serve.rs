@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::sandbox::Sandbox;
 use crate::support::server::Server;
+#[cfg(feature = "client")]
+use crate::support::tls;
 
 pub(crate) const POLICY: &str = "# Acme privacy policy
 
@@ -267,6 +269,36 @@ fn classify_with_a_server_writes_what_it_writes_without() {
     assert!(refused.stderr.contains("refused (401, unauthorized)"), "{}", refused.stderr);
     let none = sandbox.run(&["classify", "policy.md", "--server", "http://127.0.0.1:1"]);
     assert!(none.stderr.contains("cannot reach http://127.0.0.1:1"), "{}", none.stderr);
+}
+
+#[test]
+#[cfg(feature = "client")]
+fn classify_speaks_tls_and_trusts_only_whom_it_should() {
+    let server = Server::start(&[]);
+    let port = tls::proxy(server.address);
+    let sandbox =
+        Sandbox::with(&[("policy.md", POLICY), ("ca.pem", tls::AUTHORITY), ("no.pem", "")]);
+    let ask = |host: &str, options: &[&str]| {
+        let url = format!("https://{host}:{port}");
+        let arguments = ["classify", "policy.md", "--format", "jsonl", "--server", &url];
+        sandbox.run(&[&arguments[..], options].concat())
+    };
+    let remote = ask("localhost", &["--server-ca", "ca.pem"]);
+    assert_eq!((remote.status, remote.stderr.as_str()), (Some(0), ""));
+    assert_eq!(remote.stdout, sandbox.run(&["classify", "policy.md", "--format", "jsonl"]).stdout);
+    for (host, options, reason) in [
+        ("localhost", &[][..], "UnknownIssuer"),
+        // The certificate is for a name, not for the address.
+        ("127.0.0.1", &["--server-ca", "ca.pem"], "certificate"),
+        ("localhost", &["--server-ca", "no.pem"], "--server-ca no.pem: there is no certificate"),
+        ("localhost", &["--server-ca", "missing.pem"], "--server-ca: cannot read missing.pem"),
+    ] {
+        let refused = ask(host, options);
+        assert_eq!((refused.status, refused.stdout.as_str()), (Some(2), ""));
+        assert!(refused.stderr.contains(reason), "{}", refused.stderr);
+    }
+    let lone = sandbox.run(&["classify", "policy.md", "--server-ca", "ca.pem"]);
+    assert_eq!(lone.status, Some(2), "{}", lone.stderr);
 }
 
 #[test]

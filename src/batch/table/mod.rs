@@ -10,12 +10,13 @@ mod pages;
 mod parquet;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Cursor, Read};
 
 use serde_json::{Map, Value};
 
 use super::read::{Failure, Source};
-use crate::limits::{ROW_COLUMNS, ROW_VALUE_BYTES};
+use crate::document::check_text;
+use crate::limits::{ROW_COLUMNS, ROW_VALUE_BYTES, SNIFF_BYTES};
 
 /// Values of a row's columns, in their order.
 pub type Columns = Map<String, Value>;
@@ -94,8 +95,14 @@ pub(super) fn rows(
     rows.map_err(|reason| Failure { name: source.name(), reason })
 }
 
+/// What a table of text gives; where its beginning is no text, what it is instead.
 fn open(source: &Source) -> Result<Box<dyn Read>, String> {
-    source.clone().open()
+    let mut reader = source.clone().open()?;
+    let mut head = Vec::with_capacity(SNIFF_BYTES);
+    let read = reader.by_ref().take(SNIFF_BYTES as u64).read_to_end(&mut head);
+    read.map_err(|e| super::read::describe(&e))?;
+    check_text(&head).map_err(|e| e.to_string())?;
+    Ok(Box::new(Cursor::new(head).chain(reader)))
 }
 
 /// A file to seek in: the table itself, or a nameless copy of what was piped or unpacked.
@@ -137,7 +144,9 @@ impl Maker {
 
     /// Why there is no text, with the columns that there are.
     fn no_column<'a>(&self, columns: impl Iterator<Item = &'a str>) -> String {
-        let mut names: Vec<String> = columns.map(|name| cut(name).to_owned()).collect();
+        // They may be anything, and are shown on a terminal.
+        let shown = |name: &str| cut(name).replace(char::is_control, "\u{fffd}");
+        let mut names: Vec<String> = columns.map(shown).collect();
         let more = names.len().saturating_sub(ROW_COLUMNS);
         names.truncate(ROW_COLUMNS);
         if more > 0 {

@@ -20,7 +20,9 @@ use super::{Columns, Maker, keep, pages};
 use crate::batch::read::{Failure, Source, describe};
 use crate::limits::{PARQUET_BATCH_ROWS, PARQUET_CHUNK_BYTES, ROW_COLUMNS};
 
-const DAMAGED: &str = "it is no Parquet file, or a damaged one";
+// What the crate says of a file is about its own works.
+const DAMAGED: &str =
+    "it is no Parquet file, or a damaged one; write it anew with the program that made it";
 
 /// The rows of a file; a row's number counts them from 1.
 pub(super) fn rows(file: File, maker: Maker) -> Result<super::Rows, String> {
@@ -30,8 +32,7 @@ pub(super) fn rows(file: File, maker: Maker) -> Result<super::Rows, String> {
 
 fn open(file: File, maker: Maker) -> Result<super::Rows, String> {
     let mut again = file.try_clone().map_err(|error| describe(&error))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|error| format!("{DAMAGED} ({error})"))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|_| DAMAGED.to_owned())?;
     let schema = builder.schema().clone();
     let names = || schema.fields().iter().map(|field| field.name().as_str());
     let Some(text) = names().position(|name| name == maker.text_column) else {
@@ -60,6 +61,11 @@ fn open(file: File, maker: Maker) -> Result<super::Rows, String> {
                     "a row group has more than {mib} MiB in one column: write smaller ones"
                 ));
             }
+            // Where the crate would panic.
+            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            if start < 0 || column.compressed_size() < 0 {
+                return Err(DAMAGED.to_owned());
+            }
             let (start, length) = column.byte_range();
             pages::check(&mut again, start, length)?;
         }
@@ -68,7 +74,7 @@ fn open(file: File, maker: Maker) -> Result<super::Rows, String> {
         .with_batch_size(PARQUET_BATCH_ROWS)
         .with_projection(mask)
         .build()
-        .map_err(|error| format!("{DAMAGED} ({error})"))?;
+        .map_err(|_| DAMAGED.to_owned())?;
     Ok(Box::new(Rows { reader, maker, batch: None, next: 0, number: 0, is_done: false }))
 }
 
@@ -148,8 +154,7 @@ impl Iterator for Rows {
                     self.is_done = true;
                     return None;
                 }
-                Ok(Some(Err(error))) => format!("the file is damaged from here on ({error})"),
-                Err(_) => "the file is damaged from here on".to_owned(),
+                Ok(Some(Err(_))) | Err(_) => "the file is damaged from here on".to_owned(),
             };
             self.is_done = true;
             return Some(Err(self.maker.failure(self.number + 1, reason)));

@@ -1,5 +1,9 @@
 //! Classification by a server: documents are read here, sent, and come back as reports.
 
+use std::path::Path;
+
+use anyhow::Context;
+
 use super::{Plan, options, reading};
 use crate::batch::{Discovery, Expand, Failure};
 use crate::cli::args::ClassifyArgs;
@@ -16,9 +20,18 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn open(url: &str) -> anyhow::Result<Self> {
+    pub(super) fn open(url: &str, authorities: Option<&Path>) -> anyhow::Result<Self> {
         let key = std::env::var("FINEPRINT_API_KEY").ok();
-        let client = Client::new(url, key.as_deref())?;
+        let client = match authorities {
+            None => Client::new(url, key.as_deref())?,
+            Some(path) => {
+                let name = path.display();
+                let pem = std::fs::read(path)
+                    .with_context(|| format!("--server-ca: cannot read {name}"))?;
+                Client::trusting(url, key.as_deref(), &pem)
+                    .with_context(|| format!("--server-ca {name}"))?
+            }
+        };
         let run = client.run()?;
         let labels = LabelSet::new(&run.categories, run.has_stance)?;
         Ok(Self { client, run, labels })

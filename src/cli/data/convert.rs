@@ -1,7 +1,6 @@
 //! `fineprint data convert`: labelled data of other projects in fineprint's own format.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -12,8 +11,8 @@ use super::super::exit::Exit;
 use super::super::printer::Printer;
 use super::write_to;
 use crate::corpus::import::{Crosswalk, Format, Imported, Options, Sink};
-use crate::eval::examples::sentence_id;
 use crate::label::LabelSet;
+use crate::segment::sentence_id;
 
 /// Arguments of `fineprint data convert`.
 #[derive(Debug, Clone, Args)]
@@ -142,7 +141,7 @@ pub(super) fn run(args: &ConvertArgs, printer: &Printer) -> anyhow::Result<Exit>
         }
         Ok(())
     })?;
-    printer.note(format_args!("{}: {}", args.output.display(), told(&sink)));
+    printer.note(told(&sink));
     Ok(if sink.bad.is_empty() { Exit::Done } else { Exit::SomeFailed })
 }
 
@@ -187,7 +186,7 @@ fn unusable(rows: &[Imported]) -> Option<&str> {
         .map(String::as_str)
 }
 
-fn line<'a>(row: &'a Imported, from: Format) -> Line<'a> {
+fn line(row: &Imported, from: Format) -> Line<'_> {
     let source = (!row.document.is_empty())
         .then(|| Source { collection: from.vocabulary(), path: &row.document });
     Line {

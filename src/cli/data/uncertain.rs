@@ -13,10 +13,9 @@ use super::super::printer::Printer;
 use super::write_to;
 use crate::batch::{self, Discovery, Processed, Walk, WalkOptions};
 use crate::classify::{Classifier, Scores};
-use crate::corpus::sentence_id;
 use crate::corpus::uncertain::{Candidate, Choice, Choosing, choose, doubts};
 use crate::label::Label;
-use crate::segment::Sentence;
+use crate::segment::{Sentence, sentence_id};
 
 /// Probabilities below this are left out of the file: nobody would label by them.
 const SHOWN_PROBABILITY: f32 = 0.05;

@@ -133,7 +133,7 @@ mod tests {
         };
         crosswalk.apply(&mut row).unwrap();
         assert_eq!(row.labels, ["policy-change"]);
-        row.labels.push("Security".to_owned());
+        row.labels = vec!["Security".to_owned()];
         assert_eq!(crosswalk.apply(&mut row), Err("Security".to_owned()));
     }
 }

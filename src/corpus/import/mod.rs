@@ -177,19 +177,19 @@ fn open(path: &Path) -> Result<std::io::BufReader<std::fs::File>, CorpusError> {
 fn read_text(path: &Path) -> Result<String, CorpusError> {
     let bytes =
         std::fs::read(path).map_err(|source| CorpusError::Io { path: path.to_owned(), source })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1;
+    let mut text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = memchr::memchr_iter(b'\n', valid).count() + 1;
         CorpusError::Line {
             file: path.display().to_string(),
             line,
             reason: "not valid UTF-8".to_owned(),
         }
     })?;
-    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
 }
 
 /// The files of a folder with an extension, in the order of their names.

@@ -74,7 +74,7 @@ fn policy(file: &Path, policies: &Path, agree: usize, sink: &mut Sink) -> Result
     let segments: Vec<&str> = html.split(SEPARATOR).collect();
     let mut votes: BTreeMap<usize, BTreeMap<String, Votes>> = BTreeMap::new();
     table::for_each_record(file, sink, |record, _| {
-        let (segment, category) = row(record, segments.len())?;
+        let Some((segment, category)) = row(record, segments.len())? else { return Ok(()) };
         let votes = votes.entry(segment).or_default().entry(category).or_default();
         votes.is_consolidated |= record.get(0).is_some_and(|id| id.starts_with('C'));
         votes.annotators.insert(record.get(2).unwrap_or_default().to_owned());
@@ -107,8 +107,8 @@ fn policy(file: &Path, policies: &Path, agree: usize, sink: &mut Sink) -> Result
     Ok(())
 }
 
-/// The segment and the category of a row.
-fn row(record: &csv::StringRecord, segments: usize) -> Result<(usize, String), String> {
+/// The segment and the category of a row; nothing where it is none of the twelve.
+fn row(record: &csv::StringRecord, segments: usize) -> Result<Option<(usize, String)>, String> {
     if record.len() < 7 {
         return Err(format!("{} fields where an annotation has nine", record.len()));
     }
@@ -121,7 +121,7 @@ fn row(record: &csv::StringRecord, segments: usize) -> Result<(usize, String), S
     let category = record.get(5).unwrap_or_default().trim();
     if category != "Other" {
         return if super::polisis::LABELS.contains(&category) {
-            Ok((segment, category.to_owned()))
+            Ok(Some((segment, category.to_owned())))
         } else {
             Err(format!("unknown OPP-115 category `{category}`"))
         };
@@ -131,7 +131,9 @@ fn row(record: &csv::StringRecord, segments: usize) -> Result<(usize, String), S
             format!("the attributes are {}", crate::eval::examples::describe(&error))
         })?;
     match attributes["Other Type"]["value"].as_str() {
-        Some(kind) => Ok((segment, kind.to_owned())),
+        // Neither introduction, nor contact, nor a practice: the benchmarks leave it out.
+        Some("Other") => Ok(None),
+        Some(kind) => Ok(Some((segment, kind.to_owned()))),
         None => Err("category Other without a value of `Other Type`".to_owned()),
     }
 }

@@ -4,7 +4,8 @@
 //! service"). It has `quote_text` (`quoteText` in older answers), `status`, and its case as an
 //! object `case` with `title`, as `case_title`, or as `case_id`. Read are: a service's or a case's
 //! answer (an object with `points`, for a case its own `title` names them all), an object with
-//! `points` and `cases`, and lists or JSON lines of points. Points that are not approved and points
+//! `points` and `cases`, and lists or JSON lines of points; the answers of its versions 1 and 2 are
+//! wrapped in `parameters`, version 3 has no quotations. Points that are not approved and points
 //! without a quotation are dropped. A quotation is one text, however many sentences it has.
 
 use std::collections::HashMap;
@@ -123,6 +124,11 @@ fn take(point: &Object, around: &Around, sink: &mut Sink) -> Result<(), String> 
     let Some(label) = named.into_iter().find(|name| !name.trim().is_empty()) else {
         return Err("the point has neither a case nor a title".to_owned());
     };
+    // Case 235: "do not select this case, because points with this case will not show up".
+    if label.trim() == "none" {
+        sink.drop("of the case `none`");
+        return Ok(());
+    }
     let service = [inner("service", "name"), around.service.clone(), name_of(point, "service_id")];
     let mut made = Imported {
         id: name_of(point, "id"),

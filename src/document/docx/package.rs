@@ -46,6 +46,9 @@ impl<'a> Package<'a> {
         let file = match self.archive.by_name(name) {
             Ok(file) => file,
             Err(ZipError::FileNotFound) => return Ok(None),
+            Err(ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => {
+                return Err(DocumentError::Encrypted { format: Format::Docx });
+            }
             Err(_) => return Err(damaged(format!("its part {name} cannot be unpacked"))),
         };
         if file.encrypted() {

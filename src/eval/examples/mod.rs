@@ -14,11 +14,9 @@ pub(crate) use jsonl::{describe, for_each_line};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::EvalError;
-use crate::digest::hex;
 use crate::label::{Label, LabelSet};
+use crate::segment::sentence_id;
 
 /// Longest line of an example file in bytes; a sentence is a few hundred.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
@@ -91,19 +89,6 @@ impl Example {
         let name = if self.sampled.is_empty() { &self.kind } else { &self.sampled };
         name.split(':').next().unwrap_or_default()
     }
-}
-
-/// The first 12 hexadecimal digits of SHA-256 over the sentence in lower case, every run of
-/// non-word characters replaced by one space, trimmed.
-pub fn sentence_id(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for word in text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|w| !w.is_empty()) {
-        if !clean.is_empty() {
-            clean.push(' ');
-        }
-        clean.push_str(&word.to_lowercase());
-    }
-    hex(&Sha256::digest(clean.as_bytes())[..6])
 }
 
 /// A row as the file has it, before its labels are looked up.
@@ -395,12 +380,5 @@ mod tests {
         let line = r#"{"text":"a","labels":["!Retention"]}"#;
         let error = parse(line.as_bytes(), "t", Format::Jsonl, &set).unwrap_err().to_string();
         assert!(error.contains("no denied stance"), "{error}");
-    }
-
-    #[test]
-    fn sentence_ids_ignore_case_and_punctuation() {
-        assert_eq!(sentence_id("  We *keep*  it."), sentence_id("we keep it"));
-        assert_ne!(sentence_id("we keep it"), sentence_id("we keep"));
-        assert_eq!(sentence_id("we keep it").len(), 12);
     }
 }

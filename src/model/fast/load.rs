@@ -55,19 +55,21 @@ impl<'a> Loader<'a> {
         let embedding = Embedding {
             word: table(WORD)?,
             position: table(POSITION)?,
-            segment: match config.family.has_segments() {
-                true => table(SEGMENT)?,
-                false => Table::Float(vec![0.0; config.hidden_size]),
+            segment: if config.family.has_segments() {
+                table(SEGMENT)?
+            } else {
+                Table::Float(vec![0.0; config.hidden_size])
             },
             norm: self.norm(EMBEDDING_NORM)?,
         };
-        let distances = match config.family.has_relative_bias() {
-            true => Some(Distances::new(
+        let distances = if config.family.has_relative_bias() {
+            Some(Distances::new(
                 &self.file.floats(RELATIVE)?,
                 config.num_attention_heads,
                 config.max_tokens(),
-            )),
-            false => None,
+            ))
+        } else {
+            None
         };
         let layers =
             (0..config.num_hidden_layers).map(|i| self.layer(i)).collect::<Result<_, _>>()?;

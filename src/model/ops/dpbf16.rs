@@ -25,6 +25,7 @@ impl Dpbf16 {
 
     /// The product of `operands` into `out`; `[m, k, n]` are its rows, the summed dimension, and
     /// its columns.
+    #[expect(clippy::unused_self, reason = "having the proof is what makes the call sound")]
     pub(super) fn product(
         self,
         form: Form,

@@ -1,4 +1,4 @@
-//! The bias by distance that MPNet adds to attention scores.
+//! The bias by distance that `MPNet` adds to attention scores.
 //!
 //! A score gets the table's entry for the distance from query to key, near distances each with a
 //! bucket of their own and far ones in buckets that widen up to [`FARTHEST`], as in T5 (Raffel et
@@ -8,7 +8,7 @@
 /// Distances from here on share the last bucket.
 const FARTHEST: f64 = 128.0;
 
-/// How many buckets there are, whatever a configuration says: MPNet's code has the number in it.
+/// How many buckets there are, whatever a configuration says: `MPNet`'s code has the number in it.
 pub const BUCKETS: usize = 32;
 
 /// The bucket of a key that stands `distance` tokens behind its query (before it, if negative).

@@ -22,14 +22,14 @@ pub const SUMMARY: &str = include_str!("summary.js");
 pub fn body(title: &str, run: &Run, tools: &Markup) -> io::Result<Markup> {
     let view = View { run: run.clone(), scope: Scope::of(run)? };
     Ok(html! {
-        (page::masthead(title, run))
+        (page::masthead("fineprint report", title, run.into()))
         main #report {
             (tools)
             (page::legend(&view))
             (page::toolbar(&view))
             div #documents {}
         }
-        (page::foot(run))
+        (page::foot(run.into()))
     })
 }
 
@@ -59,7 +59,7 @@ mod tests {
         let page =
             Page { title: "Read", body: &body, styles: &[], scripts: &scripts, may_connect: true };
         let made = page.render().into_string();
-        assert!(made.contains("connect-src 'self'; style-src 'sha256-"));
+        assert!(made.contains("connect-src 'self'; img-src data:; style-src 'sha256-"));
         // printf 'fineprint.addRecord({})' | openssl dgst -sha256 -binary | base64
         assert!(made.contains("'sha256-o6y+1L+6h6LeTWAK/fgid4rgEXpukwdS+T3Wx41Wg5c='"), "{made}");
         assert!(made.contains("<p>a form</p>") && made.contains("id=\"documents\"></div>"));

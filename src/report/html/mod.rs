@@ -72,14 +72,14 @@ impl<W: Write, S: Read + Write + Seek> Report for Html<W, S> {
             rows => format!("What {} documents say", rows.len()),
         };
         let body = html! {
-            (page::masthead(&title, &view.run))
+            (page::masthead("fineprint report", &title, (&view.run).into()))
             main id="report" {
                 (page::legend(view))
                 @if self.rows.len() > 1 { (overview::overview(view, &self.rows)) }
                 (page::toolbar(view))
                 div id="documents" { (PreEscaped(PLACE)) }
             }
-            (page::foot(&view.run))
+            (page::foot((&view.run).into()))
         };
         let page = page::Page {
             title: &title,

@@ -1,5 +1,6 @@
 //! The frame of a page: head with its security policy, masthead, tools, foot.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
@@ -11,6 +12,11 @@ use crate::report::summary::NO_ADVICE;
 pub const STYLE: &str = include_str!("style.css");
 /// The script of every page.
 pub const SCRIPT: &str = include_str!("report.js");
+/// The icon of a server's pages: lines of a text, one of them marked.
+pub const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http:%2F%2Fwww.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
+    %3Crect width='16' height='16' rx='3' fill='%231c4e80'/%3E\
+    %3Cpath d='M3 4.5h10M3 11.5h10' stroke='%23fff' stroke-width='1.5'/%3E\
+    %3Cpath d='M3 8h7' stroke='%23ffb454' stroke-width='2.5'/%3E%3C/svg%3E";
 
 /// A page before it is markup.
 #[derive(Debug, Clone)]
@@ -37,9 +43,10 @@ impl Page<'_> {
     }
 
     /// The security policy: it allows the styles and scripts of the page, by their hashes, and
-    /// nothing else: no network, no frames, no forms, no inline handlers.
+    /// nothing else: no network, no frames, no forms, no inline handlers. A page of a server may
+    /// also ask that server, and has an icon.
     pub fn policy(&self) -> String {
-        let connect = if self.may_connect { "connect-src 'self'; " } else { "" };
+        let connect = if self.may_connect { "connect-src 'self'; img-src data:; " } else { "" };
         format!(
             "default-src 'none'; {connect}style-src {}; script-src {}; base-uri 'none'; \
              form-action 'none'",
@@ -61,6 +68,8 @@ impl Page<'_> {
                     meta name="color-scheme" content="light dark";
                     meta name="generator" content={ "fineprint " (env!("CARGO_PKG_VERSION")) };
                     title { (self.title) }
+                    // Without one browsers ask the server for it, which the policy forbids.
+                    @if self.may_connect { link rel="icon" href=(ICON); }
                     @for style in self.all_styles() { style { (PreEscaped(style)) } }
                 }
                 body {
@@ -73,16 +82,40 @@ impl Page<'_> {
     }
 }
 
-/// The page's title and the switch of its theme.
-pub fn masthead(title: &str, run: &Run) -> Markup {
+/// What made a page.
+#[derive(Debug, Clone, Copy)]
+pub struct Made<'a> {
+    /// The program.
+    pub tool: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// Where the model came from.
+    pub model: &'a str,
+    /// SHA-256 over the model's files, in hexadecimal.
+    pub digest: &'a str,
+}
+
+impl<'a> From<&'a Run> for Made<'a> {
+    fn from(run: &'a Run) -> Self {
+        Self {
+            tool: &run.tool,
+            version: &run.tool_version,
+            model: &run.model,
+            digest: &run.model_digest,
+        }
+    }
+}
+
+/// What kind of page it is, its title, and the switch of its theme.
+pub fn masthead(brand: &str, title: &str, made: Made<'_>) -> Markup {
     html! {
         header.masthead {
-            p.brand { "fineprint report" }
+            p.brand { (brand) }
             button #theme .tool .js type="button" { "Dark theme" }
             h1 { (title) }
             p.made {
-                "Read by " (run.tool) " " (run.tool_version) " with model "
-                span title=(run.model_digest) { (short(&run.model)) " (" (head(&run.model_digest)) ")" }
+                "Read by " (made.tool) " " (made.version) " with model "
+                span title=(made.digest) { (short(made.model)) " (" (head(made.digest)) ")" }
                 "."
             }
         }
@@ -95,16 +128,23 @@ pub(super) fn legend(view: &View) -> Markup {
     html! {
         p.legend {
             @if scope.labels().has_stance() {
-                mark.s.asserted { "Asserted" }
-                ": the text says that it happens or may happen. "
-                mark.s.denied { "Denied" }
-                ": the text says that it does not. "
+                (stances())
             }
             "The number after a sentence is its place in the document and a link to it; the number "
             "beside a finding, from 0 to 1, is how probable the model holds it."
         }
         @let narrowed = narrowed(run);
         @if !narrowed.is_empty() { p.notice { "This report looks only at " (narrowed) "." } }
+    }
+}
+
+/// What the two stances mean, as they are marked.
+pub fn stances() -> Markup {
+    html! {
+        mark.s.asserted { "Asserted" }
+        ": the text says that it happens or may happen. "
+        mark.s.denied { "Denied" }
+        ": the text says that it does not. "
     }
 }
 
@@ -124,24 +164,60 @@ fn narrowed(run: &Run) -> String {
     parts.join(", ")
 }
 
-/// Filters and jumps; shown only where scripts run.
+/// The filters and jumps of a report.
 pub(super) fn toolbar(view: &View) -> Markup {
     let scope = &view.scope;
-    html! {
+    let categories = html! {
+        @for (group, categories) in scope.groups() {
+            optgroup label=(if group.is_empty() { "Other" } else { group }) {
+                @for &category in categories { (option(scope.id(category), scope.title(category))) }
+            }
+        }
+    };
+    let only = html! {
+        label.check { input #only type="checkbox" autocomplete="off"; " Findings only" }
+    };
+    let has_stances = scope.stances().count() > 1;
+    Tools { categories: &categories, has_stances, kinds: None, more: &only }.render()
+}
+
+/// A choice of a filter.
+pub fn option(value: &str, title: &str) -> Markup {
+    html! { option value=(value) { (title) } }
+}
+
+/// Filters and jumps; shown only where scripts run.
+#[derive(Debug)]
+pub struct Tools<'a> {
+    /// The categories to choose among, as [options](option).
+    pub categories: &'a Markup,
+    /// Whether there are two stances to choose among.
+    pub has_stances: bool,
+    /// Kinds of changes to choose among, as options.
+    pub kinds: Option<&'a Markup>,
+    /// What else there is to choose.
+    pub more: &'a Markup,
+}
+
+impl Tools<'_> {
+    /// The bar.
+    pub fn render(&self) -> Markup {
+        html! {
         section #tools .js aria-label="Find and filter" {
             div.fields {
                 label for="category" { "Category" }
                 select #category autocomplete="off" {
                     option value="" { "All categories" }
-                    @for (group, categories) in scope.groups() {
-                        optgroup label=(if group.is_empty() { "Other" } else { group }) {
-                            @for &category in categories {
-                                option value=(scope.id(category)) { (scope.title(category)) }
-                            }
-                        }
+                    (self.categories)
+                }
+                @if let Some(kinds) = self.kinds {
+                    label for="kind" { "Change" }
+                    select #kind autocomplete="off" {
+                        option value="" { "All changes" }
+                        (kinds)
                     }
                 }
-                @if scope.stances().count() > 1 {
+                @if self.has_stances {
                     label for="stance" { "Stance" }
                     select #stance autocomplete="off" {
                         option value="" { "Both" }
@@ -151,7 +227,7 @@ pub(super) fn toolbar(view: &View) -> Markup {
                 }
                 label for="least" { "Probability at least " output #least-shown for="least" { "0.00" } }
                 input #least type="range" min="0" max="1" step="0.05" value="0" autocomplete="off";
-                label.check { input #only type="checkbox" autocomplete="off"; " Findings only" }
+                (self.more)
             }
             div.jumps {
                 button #previous .tool type="button" aria-keyshortcuts="p" { "Previous " kbd { "p" } }
@@ -159,15 +235,16 @@ pub(super) fn toolbar(view: &View) -> Markup {
                 p #status role="status" aria-live="polite" {}
             }
         }
+        }
     }
 }
 
 /// Where the report comes from, and what it is not.
-pub fn foot(run: &Run) -> Markup {
+pub fn foot(made: Made<'_>) -> Markup {
     html! {
         footer {
             p { (NO_ADVICE) }
-            p.made { (run.tool) " " (run.tool_version) ", model " code { (run.model_digest) } }
+            p.made { (made.tool) " " (made.version) ", model " code { (made.digest) } }
         }
     }
 }
@@ -192,36 +269,12 @@ pub fn sources<'a>(texts: impl Iterator<Item = &'a str>) -> String {
 
 /// A style or script as a security policy names it: by its SHA-256 in base64.
 fn source(text: &str) -> String {
-    format!("'sha256-{}'", base64(&Sha256::digest(text.as_bytes())))
-}
-
-/// Base64 with padding (RFC 4648, section 4).
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits =
-            chunk.iter().fold(0u32, |bits, &b| bits << 8 | u32::from(b)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let letter = ALPHABET.get((bits >> (18 - 6 * digit) & 63) as usize);
-            let is_padding = digit > chunk.len();
-            text.push(if is_padding { '=' } else { letter.map_or('=', |&b| char::from(b)) });
-        }
-    }
-    text
+    format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        // RFC 4648, section 10.
-        let cases = ["", "f", "fo", "foo", "foob", "fooba", "foobar"];
-        let expected = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
-        assert_eq!(cases.map(|text| base64(text.as_bytes())), expected);
-    }
 
     #[test]
     fn styles_and_script_name_nothing_from_elsewhere() {

@@ -1,4 +1,5 @@
-// What the report can do beyond being read: filter, jump, copy, sort, and take records as they come.
+// What a page can do beyond being read: filter, jump, copy, sort, and take records as they come. What is
+// filtered are the notes of a report, or the changes of a comparison or history.
 // Text only ever becomes text nodes and attributes, never markup.
 "use strict";
 const fineprint = (() => {
@@ -21,17 +22,22 @@ const fineprint = (() => {
   }
 
   // Filters.
-  const fields = { category: byId("category"), stance: byId("stance"), least: byId("least"), only: byId("only") };
-  const say = (text) => { byId("status").textContent = text; };
+  const fields = {
+    category: byId("category"), kind: byId("kind"), stance: byId("stance"), least: byId("least"), only: byId("only"),
+  };
+  const noun = document.querySelector("#documents .change") ? "change" : "finding";
+  const say = (text) => { if (byId("status")) byId("status").textContent = text; };
   const wanted = () => ({
     category: fields.category ? fields.category.value : "",
+    kind: fields.kind ? fields.kind.value : "",
     stance: fields.stance ? fields.stance.value : "",
     least: fields.least ? Number(fields.least.value) : 0,
   });
   const fits = (item, want) =>
     (!want.category || item.dataset.category === want.category) &&
+    (!want.kind || item.dataset.kind === want.kind) &&
     (!want.stance || item.dataset.stance === want.stance) &&
-    Number(item.dataset.probability) >= want.least;
+    Number(item.dataset.probability || 0) >= want.least;
 
   // Shows the findings of one note that are wanted; returns how many of how many.
   const filterNote = (note, want) => {
@@ -54,25 +60,34 @@ const fineprint = (() => {
       shown += some;
       all += total;
     }
+    for (const change of documents.querySelectorAll(".change")) {
+      change.hidden = !fits(change, want);
+      all += 1;
+      if (!change.hidden) shown += 1;
+    }
+    // A category or a version without a change that is wanted, from the inside out.
+    for (const part of [...documents.querySelectorAll(".changed"), ...documents.querySelectorAll(".event")]) {
+      part.hidden = part.querySelector(".change:not([hidden])") === null;
+    }
     for (const block of documents.querySelectorAll(".block")) {
       block.classList.toggle("kept", block.querySelector(".note:not([hidden])") !== null);
     }
     if (fields.least) byId("least-shown").textContent = want.least.toFixed(2);
     documents.classList.toggle("findings-only", Boolean(fields.only && fields.only.checked));
     current = null;
-    say(shown === all ? count(all, "finding") : `${shown} of ${count(all, "finding")}`);
+    say(shown === all ? count(all, noun) : `${shown} of ${count(all, noun)}`);
   };
 
-  // Jumps between sentences with findings that are shown.
-  const stops = () => [...documents.querySelectorAll("mark.s:not(.off)")];
+  // Jumps between sentences with findings, or changes, that are shown.
+  const stops = () => [...documents.querySelectorAll("mark.s:not(.off), .change:not([hidden])")];
   const show = (mark) => {
-    mark.scrollIntoView({ block: "center" });
+    mark.scrollIntoView({ block: mark.matches(".change") ? "start" : "center" });
     mark.focus({ preventScroll: true });
     try { history.replaceState(null, "", `#${mark.id}`); } catch { /* Some readers of files forbid it. */ }
   };
   const jump = (step) => {
     const all = stops();
-    if (all.length === 0) return say("No finding is shown");
+    if (all.length === 0) return say(`No ${noun} is shown`);
     const here = current && all.includes(current) ? current : all.find((mark) => mark === document.activeElement);
     let next;
     if (here) {
@@ -83,7 +98,8 @@ const fineprint = (() => {
     }
     current = next;
     show(next);
-    say(`Sentence ${all.indexOf(next) + 1} of ${all.length} with findings`);
+    const place = `${all.indexOf(next) + 1} of ${all.length}`;
+    say(noun === "change" ? `Change ${place}` : `Sentence ${place} with findings`);
   };
 
   // Copies a sentence with what introduces it, its document, section and line.
@@ -95,6 +111,11 @@ const fineprint = (() => {
     const leadIn = mark.dataset.leadIn ? `${mark.dataset.leadIn} […] ` : "";
     return `“${leadIn}${mark.textContent}” (${place.join(", ")})`;
   };
+  // Copies both sides of a change, each with its place.
+  const citations = (change) =>
+    [...change.querySelectorAll("blockquote:not(.absent)")]
+      .map((quote) => `${quote.querySelector("footer").textContent}: “${quote.querySelector("p").textContent}”`)
+      .join("\n");
   const copy = async (text) => {
     try {
       await navigator.clipboard.writeText(text);
@@ -135,8 +156,10 @@ const fineprint = (() => {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button && button.matches(".copy")) {
-      const mark = byId(button.closest(".note").dataset.for);
-      copy(citation(mark)).then((done) => say(done ? "Quote copied" : "The browser does not allow copying"));
+      const change = button.closest(".change");
+      const text = change ? citations(change) : citation(byId(button.closest(".note").dataset.for));
+      const copied = change ? "Quotes copied" : "Quote copied";
+      copy(text).then((done) => say(done ? copied : "The browser does not allow copying"));
     } else if (button && button.matches(".sort")) {
       sort(button.closest("th"));
     } else if (button && button.id === "next") {

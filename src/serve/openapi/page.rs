@@ -4,14 +4,17 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
+use crate::report::html::page::ICON;
+
 /// The look of the page.
 pub(in crate::serve) const STYLE: &str = "
+:root { color-scheme: light dark; --line: color-mix(in srgb, CanvasText 20%, Canvas) }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1b1b1b; background: #fff }
+  overflow-wrap: anywhere }
 code, pre { font-family: ui-monospace, monospace; font-size: .9em }
-pre { background: #f4f4f4; padding: .6rem; overflow-x: auto }
+pre { background: color-mix(in srgb, CanvasText 7%, Canvas); padding: .6rem; overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
-td, th { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; border-top: 1px solid #ddd }
+td, th { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; border-top: 1px solid var(--line) }
 summary { cursor: pointer } details { margin: .5rem 0 } h2 { margin-top: 2.5rem }
 ";
 
@@ -26,6 +29,7 @@ pub(in crate::serve) fn page(api: &OpenApi) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "fineprint: HTTP interface" }
+                link rel="icon" href=(ICON);
                 style { (PreEscaped(STYLE)) }
             }
             body {

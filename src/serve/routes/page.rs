@@ -13,6 +13,7 @@ use maud::{DOCTYPE, html};
 use super::super::error::ApiError;
 use super::super::openapi as api;
 use super::super::state::Shared;
+use crate::compare;
 use crate::label::LabelSet;
 use crate::report::html::live;
 use crate::report::html::page::{Page, sources};
@@ -44,8 +45,9 @@ pub(in crate::serve) async fn index(State(app): State<Shared>) -> Result<Respons
         Err(error) => return Ok(not_ready(&error)),
     };
     let body = live::body(TITLE, &run, &form::form()).map_err(|_| ApiError::internal())?;
+    let styles = [compare::STYLE, STYLE];
     let page =
-        Page { title: TITLE, body: &body, styles: &[STYLE], scripts: &SCRIPTS, may_connect: true };
+        Page { title: TITLE, body: &body, styles: &styles, scripts: &SCRIPTS, may_connect: true };
     Ok(answer(page.render().into_string(), &page.policy()))
 }
 
@@ -81,7 +83,10 @@ pub(in crate::serve) async fn docs() -> Response {
     static PAGE: LazyLock<String> = LazyLock::new(|| api::page(&api::document()));
     static POLICY: LazyLock<String> = LazyLock::new(|| {
         let style = sources(std::iter::once(api::STYLE));
-        format!("default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'")
+        format!(
+            "default-src 'none'; style-src {style}; img-src data:; base-uri 'none'; \
+             form-action 'none'"
+        )
     });
     answer(PAGE.clone(), &POLICY)
 }

@@ -29,23 +29,28 @@ fineprint.comparison = (() => {
     return element("blockquote", { class: edition }, text,
       element("footer", {}, `${title}, line ${quote.line}${section}`));
   };
-  const change = (record) => {
-    const head = element("p", {}, element("strong", {}, record.kind.replace("-", " ")));
+  const change = (category) => (record) => {
+    const head = element("p", {}, element("strong", {}, record.kind.replaceAll("-", " ")));
     const found = [record.new, record.old].find((quote) => quote && quote.stance);
     if (found) {
       head.append(" ", element("span", { class: `stance ${found.stance}` }, found.stance), ` ${found.probability.toFixed(2)}`);
     }
     if (record.moved) head.append(" · moved");
-    return element("article", { class: "change", id: record.fingerprint, "data-kind": record.kind }, head,
+    head.append(" ", element("a", { class: "ref", href: `#${record.fingerprint}`, "aria-label": "Link to this change" }, "link"),
+      " ", element("button", { class: "copy js", type: "button" }, "Copy quotes"));
+    return element("article", {
+      class: "change", id: record.fingerprint, tabindex: "-1", "data-category": category.category, "data-kind": record.kind,
+      "data-stance": found ? found.stance : null, "data-probability": found ? found.probability : null,
+    }, head,
       element("div", { class: "pair" }, quoted(record.old, "old"), quoted(record.new, "new")));
   };
   const category = (record) => {
     const standing = record.before === record.after ? record.after : `${record.before} → ${record.after}`;
-    const made = element("section", { class: "changed", "data-category": record.category },
+    const made = element("section", { class: "changed", id: `c-${record.category}`, "data-category": record.category },
       element("h3", {}, record.title, " ", element("span", { class: "standing" }, standing)),
       element("p", {}, record.verdict));
     if (record.choice) made.append(element("p", { class: "facts" }, `Choice nearby: “${record.choice}”`));
-    made.append(...record.changes.map(change));
+    made.append(...record.changes.map(change(record)));
     return made;
   };
 

@@ -12,7 +12,7 @@ use regex::Regex;
 use sha2::{Digest, Sha256};
 
 /// The leading bytes of a SHA-256 digest that make up an id: 12 hexadecimal digits.
-pub(super) const ID_BYTES: usize = 6;
+pub(crate) const ID_BYTES: usize = 6;
 
 static WORD: LazyLock<Regex> = LazyLock::new(|| pattern(r"[\p{L}\p{N}_]+"));
 static WORD_WITHOUT_UNDERSCORE: LazyLock<Regex> = LazyLock::new(|| pattern(r"[\p{L}\p{N}]+"));
@@ -24,7 +24,7 @@ fn pattern(pattern: &str) -> Regex {
 
 /// Whether an underscore belongs to a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Underscore {
+pub(crate) enum Underscore {
     /// As in Python's `\w`.
     InWord,
     /// As where it was read as emphasis.
@@ -33,9 +33,9 @@ pub(super) enum Underscore {
 
 /// A text's words.
 #[derive(Debug)]
-pub(super) struct Words<'a> {
+pub(crate) struct Words<'a> {
     /// The text.
-    pub(super) text: &'a str,
+    pub(crate) text: &'a str,
     /// The words in lower case with one space between them: what ids are hashes of.
     key: String,
     spans: Vec<Span>,
@@ -49,7 +49,7 @@ struct Span {
 
 impl<'a> Words<'a> {
     /// Cuts a text into words.
-    pub(super) fn of(text: &'a str, underscore: Underscore) -> Self {
+    pub(crate) fn of(text: &'a str, underscore: Underscore) -> Self {
         let word = match underscore {
             Underscore::InWord => &*WORD,
             Underscore::BetweenWords => &*WORD_WITHOUT_UNDERSCORE,
@@ -71,32 +71,32 @@ impl<'a> Words<'a> {
     }
 
     /// How many words there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.spans.len()
     }
 
     /// Where the words of `range` stand in the text, from the first's start to the last's end.
-    pub(super) fn place(&self, range: Range<usize>) -> Option<Range<usize>> {
+    pub(crate) fn place(&self, range: Range<usize>) -> Option<Range<usize>> {
         let (first, last) =
             (self.spans.get(range.start)?, self.spans.get(range.end.checked_sub(1)?)?);
         (range.start < range.end).then_some(first.text.start..last.text.end)
     }
 
     /// The hashed form of the words of `range`; empty when it is not within the text.
-    pub(super) fn key(&self, range: Range<usize>) -> &str {
+    pub(crate) fn key(&self, range: Range<usize>) -> &str {
         let ends = self.spans.get(range.start).zip(range.end.checked_sub(1));
         let ends = ends.and_then(|(first, last)| Some((first, self.spans.get(last)?)));
         ends.and_then(|(first, last)| self.key.get(first.key.start..last.key.end)).unwrap_or("")
     }
 
     /// The id of the first `count` words.
-    pub(super) fn id(&self, count: usize) -> [u8; ID_BYTES] {
+    pub(crate) fn id(&self, count: usize) -> [u8; ID_BYTES] {
         first_bytes(&Sha256::digest(self.key(0..count).as_bytes()))
     }
 }
 
 /// The first bytes of a digest, which is always long enough.
-pub(super) fn first_bytes<const N: usize>(digest: &[u8]) -> [u8; N] {
+pub(crate) fn first_bytes<const N: usize>(digest: &[u8]) -> [u8; N] {
     let mut bytes = [0; N];
     for (to, from) in bytes.iter_mut().zip(digest) {
         *to = *from;
@@ -112,7 +112,7 @@ pub fn sentence_id(text: &str) -> String {
 }
 
 /// Reads what [`hex`] writes, if it is of the right length.
-pub(super) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     if text.len() != 2 * N || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
