@@ -50,6 +50,16 @@ fn the_shipped_model_keeps_its_figures_on_real_sentences() {
 }
 
 #[test]
+fn the_fast_model_keeps_its_figures_on_real_sentences() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/ota/dev.jsonl");
+    let Some(dev) = read(&path) else { return };
+    let fast = Classifier::load(&ModelSource::Fast, &Options::default()).unwrap();
+    let m = measure("dev, fast", &dev, &fast.predict(&dev).unwrap());
+    assert!(m.categories.micro.f1.unwrap() > 0.83);
+    assert!(m.categories.macro_f1.unwrap() > 0.845);
+}
+
+#[test]
 fn int8_decides_as_floats_do() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/clauses/test.jsonl");
     let clauses = read(&path).unwrap();
