@@ -12,6 +12,7 @@ mod atomic;
 mod compression;
 mod discover;
 mod expand;
+mod growing;
 mod journal;
 mod manifest;
 mod merge;

@@ -143,9 +143,10 @@ def ids_cases(model, config):
 
 def text_cases(model, config, tokenizer):
     for context, text in [("", t) for t in TEXTS] + PAIRS:
-        inputs = tokenizer(context, text, return_tensors="pt") if context else tokenizer(text, return_tensors="pt")
-        if config.model_type != "bert":
-            inputs.pop("token_type_ids", None)
+        # A bare PreTrainedTokenizerFast gives no segments unless asked, BertTokenizerFast does.
+        is_bert = config.model_type == "bert"
+        pair = (context, text) if context else (text,)
+        inputs = tokenizer(*pair, return_tensors="pt", return_token_type_ids=is_bert)
         with torch.no_grad():
             logits = model(**inputs).logits[0]
         many = config.problem_type == "multi_label_classification"
