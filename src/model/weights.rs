@@ -182,6 +182,7 @@ impl Weights {
 ///
 /// # Errors
 /// [`ModelError::Invalid`] when one of them is no safetensors file.
+#[cfg(any(feature = "embedded-model", test))]
 pub(super) fn joined(base: &[u8], part: &[u8]) -> Result<Vec<u8>, ModelError> {
     let open = |bytes| SafeTensors::deserialize(bytes).map_err(|e| invalid(e.to_string()));
     let (base, part) = (open(base)?, open(part)?);

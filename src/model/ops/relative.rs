@@ -1,7 +1,7 @@
 //! The bias by distance that `MPNet` adds to attention scores.
 //!
 //! A score gets the table's entry for the distance from query to key, near distances each with a
-//! bucket of their own and far ones in buckets that widen up to [`FARTHEST`], as in T5 (Raffel et
+//! bucket of their own and far ones in buckets that widen up to `FARTHEST`, as in T5 (Raffel et
 //! al. 2020). It depends on the distance alone, so a head's biases are one line of numbers of
 //! which every query reads a stretch.
 
