@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from documents import LATER, POLICY, Program
 
@@ -123,7 +123,7 @@ def one_document(page, width, records):
     page.locator(f"#n{sentence['index']} .copy").click()
     lead_in = f"{sentence['lead_in']} […] " if sentence.get("lead_in") else ""
     place = ", ".join(filter(None, ["policy.md", " › ".join(sentence["section"]), f"line {sentence['line']}"]))
-    page.wait_for_function("document.getElementById('status').textContent === 'Quote copied'")
+    expect(page.locator("#status")).to_have_text("Quote copied")
     assert page.evaluate("navigator.clipboard.readText()") == f"“{lead_in}{sentence['text']}” ({place})"
 
     # A count filters and leads to the first.
@@ -260,7 +260,7 @@ def changed(page, width, categories):
     # Quotes with their places, of both sides where there are two.
     at = next((i for i, (_, change) in enumerate(changes) if change["old"] and change["new"]), 0)
     articles.nth(at).locator(".copy").click()
-    page.wait_for_function("document.getElementById('status').textContent === 'Quotes copied'")
+    expect(page.locator("#status")).to_have_text("Quotes copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     for edition in "old", "new":
         if quote := changes[at][1][edition]:
