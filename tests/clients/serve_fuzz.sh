@@ -46,7 +46,7 @@ echo "== everything, right and wrong"
 start "$work/all.log"
 fuzz --phases examples,coverage,fuzzing -n 30
 echo "== what the model answers"
-fuzz --phases fuzzing --mode positive -n 500 --workers 2 --include-method POST --exclude-path-regex '^/v2'
+fuzz --phases fuzzing --mode positive -n 700 --workers 2 --include-method POST --exclude-path-regex '^/v2'
 stop
 echo "== with hardly any room"
 start "$work/tight.log" --max-body 300 --max-document 300 --max-requests 1 --max-wait 0.001 --threads 1 \
