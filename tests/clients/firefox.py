@@ -8,7 +8,6 @@ which are read with the program's own model.
 """
 
 import base64
-import json
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ from marionette_driver import By
 from marionette_driver.marionette import Marionette
 
 from documents import MODEL, POLICY, Program
-from page import LATER, Server
+from page import LATER, Server, said_by_command_line
 
 WIDTHS = {450: 740, 1280: 900}
 
@@ -124,11 +123,7 @@ def main():
     program = Path(program).resolve()
     with tempfile.TemporaryDirectory() as folder:
         made = Program(program, folder)
-        for name, text in {"pasted": POLICY, "old text": POLICY, "new text": LATER}.items():
-            (made.folder / name).write_text(text)
-        lines = made.run("classify", "pasted", "--format", "jsonl", "--all-sentences")
-        records = [json.loads(line) for line in lines.splitlines()]
-        comparison = json.loads(made.run("diff", "old text", "new text", "--format", "json"))
+        records, comparison = said_by_command_line(made)
         firefox = Firefox(binary)
         try:
             with Server(program) as server:

@@ -282,17 +282,21 @@ def shoot(browser, server, folder, document, old, new):
                 fits(page, width)
 
 
+def said_by_command_line(made):
+    """What the command line says of the texts as the page sends them: pasted, of no format."""
+    for name, text in {"pasted": POLICY, "old text": POLICY, "new text": LATER}.items():
+        (made.folder / name).write_text(text)
+    lines = made.run("classify", "pasted", "--format", "jsonl", "--all-sentences")
+    records = [json.loads(line) for line in lines.splitlines()]
+    return records, json.loads(made.run("diff", "old text", "new text", "--format", "json"))
+
+
 def main():
     program, chromium, *rest = sys.argv[1:]
     program = Path(program).resolve()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         made = Program(program, folder)
-        # As the page sends them: pasted, of no format.
-        for name, text in {"pasted": POLICY, "old text": POLICY, "new text": LATER}.items():
-            (made.folder / name).write_text(text)
-        lines = made.run("classify", "pasted", "--format", "jsonl", "--all-sentences")
-        records = [json.loads(line) for line in lines.splitlines()]
-        comparison = json.loads(made.run("diff", "old text", "new text", "--format", "json"))
+        records, comparison = said_by_command_line(made)
         (made.folder / "keys").write_text(f"{KEY}\n")
         # A warning that others can read it would stand in the log.
         (made.folder / "keys").chmod(0o600)
