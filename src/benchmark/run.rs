@@ -23,6 +23,7 @@ use crate::eval::threshold::log_odds;
 use crate::eval::{Decision, Example, Outcomes, Predictor, predictions};
 use crate::label::LabelSet;
 use crate::model::{ModelFiles, ModelSource, Settings};
+use crate::train::checkpoint;
 use crate::train::loss::LossOptions;
 use crate::train::{DevFigures, LayerChoice, Observer, Optimisation, TrainOptions, train};
 
@@ -252,7 +253,7 @@ fn encoder(
     };
     keep(&out, &result)?;
     // It is three times as large as the model, and nothing will go on from it.
-    let _ = std::fs::remove_file(out.join("checkpoint.safetensors"));
+    let _ = std::fs::remove_file(out.join(checkpoint::FILE));
     Ok(Some(result))
 }
 
@@ -459,10 +460,8 @@ fn publish(results: &[RunResult], options: &Options) -> Result<(), BenchmarkErro
     let from = options.out.join(&best.split).join(format!("seed-{}", best.seed));
     let to = options.out.join("model");
     let folder = AtomicFolder::create(&to, true).map_err(|e| BenchmarkError::io(&to, e))?;
-    for name in ["config.json", "tokenizer.json", "model.safetensors", "fineprint.json"] {
-        let path = from.join(name);
-        let bytes = std::fs::read(&path).map_err(|e| BenchmarkError::io(&path, e))?;
-        folder.write(name, &bytes).map_err(|e| BenchmarkError::io(&to, e))?;
+    for (name, bytes) in ModelFiles::read(&ModelSource::Folder(from))?.each() {
+        folder.write(name, bytes).map_err(|e| BenchmarkError::io(&to, e))?;
     }
     folder.commit().map_err(|e| BenchmarkError::io(&to, e))
 }

@@ -7,6 +7,7 @@ use candle_core::Device;
 use clap::{Args, ValueEnum};
 
 use super::exit::Exit;
+use super::export::write_model;
 use super::printer::Printer;
 use crate::batch::AtomicFolder;
 use crate::model::{ModelConfig, ModelFiles, ModelSource, Precision, Weights, part_of};
@@ -83,16 +84,8 @@ pub(super) fn run(args: &AverageArgs, printer: &Printer) -> anyhow::Result<Exit>
     let to = args.out.display();
     let folder =
         AtomicFolder::create(&args.out, false).with_context(|| format!("cannot write {to}"))?;
-    let write = |name: &str, bytes: &[u8]| {
-        folder.write(name, bytes).with_context(|| format!("cannot write {name} of {to}"))
-    };
-    write("config.json", config.to_json().as_bytes())?;
-    write("tokenizer.json", &files.tokenizer)?;
-    write("model.safetensors", &weights)?;
-    if let Some(settings) = &files.settings {
-        write("fineprint.json", settings)?;
-    }
-    folder.commit().with_context(|| format!("cannot write {to}"))?;
+    let config = config.to_json().into_bytes().into();
+    write_model(folder, &ModelFiles { config, weights: weights.into(), ..files }, &args.out)?;
     printer.note(format_args!("wrote the mean of {} models to {to}", all.len()));
     Ok(Exit::Done)
 }

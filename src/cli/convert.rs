@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::average::WeightFormat;
 use super::exit::Exit;
-use super::export::model_folder;
+use super::export::{model_folder, write_model};
 use super::printer::Printer;
 use crate::classify::{Classifier, EngineKind, Options};
 use crate::encode::Input;
@@ -66,16 +66,7 @@ pub(super) fn run(args: &ConvertArgs, printer: &Printer) -> anyhow::Result<Exit>
     let model = convert::read(&args.from).with_context(|| format!("cannot convert {from}"))?;
     let files = model.files(args.precision.into(), &args.language)?;
     let gap = gap(&files).with_context(|| format!("cannot convert {from}"))?;
-    let write = |name: &str, bytes: &[u8]| {
-        folder.write(name, bytes).with_context(|| format!("cannot write {name} of {to}"))
-    };
-    write("config.json", &files.config)?;
-    write("tokenizer.json", &files.tokenizer)?;
-    write("model.safetensors", &files.weights)?;
-    if let Some(settings) = &files.settings {
-        write("fineprint.json", settings)?;
-    }
-    folder.commit().with_context(|| format!("cannot write {to}"))?;
+    write_model(folder, &files, &args.to)?;
     let labels = model.config.labels.as_ref().map_or(0, crate::label::LabelSet::len);
     let link = match model.config.link {
         Link::Sigmoid => "a probability each",

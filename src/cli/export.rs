@@ -69,6 +69,19 @@ pub(super) fn model_folder(path: &Path, force: bool) -> anyhow::Result<AtomicFol
     })
 }
 
+/// Writes the files of a model to the folder of that path, and makes it appear.
+pub(super) fn write_model(
+    folder: AtomicFolder,
+    files: &ModelFiles,
+    path: &Path,
+) -> anyhow::Result<()> {
+    let to = path.display();
+    for (name, bytes) in files.each() {
+        folder.write(name, bytes).with_context(|| format!("cannot write {name} of {to}"))?;
+    }
+    folder.commit().with_context(|| format!("cannot write {to}"))
+}
+
 fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }

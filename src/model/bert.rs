@@ -490,16 +490,6 @@ impl BertEncoder {
     }
 }
 
-/// `x · weightᵀ`.
-pub(super) fn linear(x: &Tensor, weight: &Tensor) -> CandleResult<Tensor> {
-    Products::F32.linear(x, weight)
-}
-
-/// Gradient of the matrix of [`linear`].
-pub(super) fn weight_grad(grad: &Tensor, x: &Tensor) -> CandleResult<Tensor> {
-    Products::F32.weight_grad(grad, x)
-}
-
 pub(super) const WORD: &str = "embeddings.word_embeddings.weight";
 pub(super) const POSITION: &str = "embeddings.position_embeddings.weight";
 pub(super) const SEGMENT: &str = "embeddings.token_type_embeddings.weight";

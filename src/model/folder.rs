@@ -190,21 +190,24 @@ impl ModelFiles {
 
     /// SHA-256 over names, lengths and bytes of the files, in hexadecimal.
     pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, bytes) in self.each() {
+            hash.update(name.as_bytes());
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+        hex(hash.finalize())
+    }
+
+    /// The files that there are, each with its name, in the order of the digest.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
         let parts = [
             Some(&self.config),
             Some(&self.tokenizer),
             Some(&self.weights),
             self.settings.as_ref(),
         ];
-        let mut hash = Sha256::new();
-        for ((name, _), bytes) in FILES.iter().zip(parts) {
-            if let Some(bytes) = bytes {
-                hash.update(name.as_bytes());
-                hash.update((bytes.len() as u64).to_le_bytes());
-                hash.update(bytes);
-            }
-        }
-        hex(hash.finalize())
+        FILES.iter().zip(parts).filter_map(|((name, _), bytes)| Some((*name, &**bytes?)))
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Result as CandleResult, Tensor};
 
-use super::bert::{Parameter, linear, values, weight_grad};
-use super::ops::{self, Dropout, Mask, Sequences, mix};
+use super::bert::{Parameter, values};
+use super::ops::{self, Dropout, Mask, Products, Sequences, mix};
 use super::{Link, Logits, ModelConfig, ModelError, Pooling, Weights};
 use crate::encode::Batch;
 
@@ -142,7 +142,7 @@ impl Head {
         };
         let firsts = Tensor::new(&batch.cu_seqlens[..sequences.len()], states.device())?;
         let first = states.index_select(&firsts, 0)?;
-        let pooled = linear(&first, weight)?.broadcast_add(bias)?;
+        let pooled = Products::F32.linear(&first, weight)?.broadcast_add(bias)?;
         let pooled = if self.pools_with_relu { pooled.relu()? } else { pooled.tanh()? };
         Ok((pooled, Some(first)))
     }
@@ -153,7 +153,7 @@ impl Head {
     /// [`ModelError`] when the states are not of this batch.
     pub fn forward(&self, states: &Tensor, batch: &Batch) -> Result<Tensor, ModelError> {
         let pooled = self.pool(states, batch)?;
-        Ok(linear(&pooled, &self.weight)?.broadcast_add(&self.bias)?)
+        Ok(Products::F32.linear(&pooled, &self.weight)?.broadcast_add(&self.bias)?)
     }
 
     /// Logits of given sentence states, [sequences, hidden], apart.
@@ -161,7 +161,7 @@ impl Head {
     /// # Errors
     /// [`ModelError::Inference`] when they are not finite.
     pub fn logits(&self, pooled: &Tensor) -> Result<Logits, ModelError> {
-        let all = linear(pooled, &self.weight)?.broadcast_add(&self.bias)?;
+        let all = Products::F32.linear(pooled, &self.weight)?.broadcast_add(&self.bias)?;
         self.split(&values(&all)?)
     }
 
@@ -209,7 +209,7 @@ impl Head {
     ) -> Result<(Vec<f32>, ClassifierTape), ModelError> {
         let mask = dropout.and_then(Dropout::hidden);
         let dropped = scaled(pooled, mask)?;
-        let logits = linear(&dropped, &self.weight)?.broadcast_add(&self.bias)?;
+        let logits = Products::F32.linear(&dropped, &self.weight)?.broadcast_add(&self.bias)?;
         Ok((values(&logits)?, ClassifierTape { dropped, mask }))
     }
 
@@ -222,7 +222,7 @@ impl Head {
         tape: &ClassifierTape,
         grad: &Tensor,
     ) -> Result<(Tensor, Vec<Tensor>), ModelError> {
-        let weight = weight_grad(grad, &tape.dropped)?;
+        let weight = Products::F32.weight_grad(grad, &tape.dropped)?;
         let bias = grad.sum(0)?;
         let dpooled = scaled(&grad.matmul(&self.weight)?, tape.mask)?;
         Ok((dpooled, vec![weight, bias]))
@@ -255,7 +255,7 @@ impl Head {
         let width = dfirst.dim(1)?;
         let states = Tensor::zeros((sequences.tokens(), width), dfirst.dtype(), grad.device())?
             .index_add(&firsts, &dfirst, 0)?;
-        let mut dense = vec![weight_grad(&dpre, first)?, dpre.sum(0)?];
+        let mut dense = vec![Products::F32.weight_grad(&dpre, first)?, dpre.sum(0)?];
         dense.extend(classifier);
         Ok(HeadGrads { states, dense })
     }

@@ -7,8 +7,9 @@
 
 use candle_core::{Device, Tensor};
 
-use super::bert::{BertEncoder, Parameter, linear, weight_grad};
+use super::bert::{BertEncoder, Parameter};
 use super::head::normal;
+use super::ops::Products;
 use super::{Activation, ModelError, ops};
 
 /// A fresh head over hidden states; it is left behind when pre-training is over.
@@ -99,20 +100,20 @@ impl MaskedHead {
             (positions.len(), hidden),
             &Device::Cpu,
         )?;
-        let mixed = linear(&masked, &self.dense)?;
+        let mixed = Products::F32.linear(&masked, &self.dense)?;
         let active = ops::gelu(&mixed, &self.dense_bias, self.activation)?;
         let normed = ops::add_norm(&active, &none, &self.norm, self.eps, None)?;
-        let logits = linear(&normed, words)?;
+        let logits = Products::F32.linear(&normed, words)?;
         let (loss, dlogits) = ops::cross_entropy(&logits, &self.bias, targets, scale)?;
         drop(logits);
-        let dwords = weight_grad(&dlogits, &normed)?;
+        let dwords = Products::F32.weight_grad(&dlogits, &normed)?;
         let dbias = dlogits.sum(0)?;
         let dnormed = dlogits.matmul(words)?;
         drop(dlogits);
         let norm = ops::add_norm_backward(&active, &none, &self.norm, self.eps, None, &dnormed)?;
         let (dmixed, ddense_bias) =
             ops::gelu_backward(&mixed, &self.dense_bias, self.activation, &norm.x)?;
-        let ddense = weight_grad(&dmixed, &masked)?;
+        let ddense = Products::F32.weight_grad(&dmixed, &masked)?;
         let dmasked = dmixed.matmul(&self.dense)?;
         let rows = ops::with_floats("masked states", [&dmasked], |[rows]| {
             let mut all = vec![0f32; count * hidden];

@@ -16,6 +16,9 @@ use super::optimizer::{AdamW, Moments, Update};
 use super::trainer::Evaluation;
 use crate::model::ops::with_floats;
 
+/// Its name in a run's folder.
+pub const FILE: &str = "checkpoint.safetensors";
+
 /// Where a run stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {

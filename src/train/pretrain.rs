@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::Position;
+use super::checkpoint::{self, Position};
 use super::epochs::{At, Schedule, Step, Task};
 use super::optimizer::{AdamW, Gradient, schedule};
 use super::step::{Part, Workers, chunks, deal, over_parts};
@@ -21,8 +21,6 @@ use crate::eval::examples;
 use crate::model::ops::{Dropout, mix};
 use crate::model::{BertEncoder, MaskedHead, ModelConfig, ModelFiles, Tape};
 use crate::segment::sentence_id;
-
-const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// Everything that a pre-training run depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,7 +112,7 @@ pub fn pretrain(
         options.seed,
         (o.epochs, o.batch_size),
         options.checkpoint_every,
-        options.out.join(CHECKPOINT),
+        options.out.join(checkpoint::FILE),
     );
     let mut position = schedule.start(&mut run.optimizer, &run.digest, resume, observer)?;
     while position.epoch < o.epochs {

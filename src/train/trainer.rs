@@ -7,7 +7,7 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::Position;
+use super::checkpoint::{self, Position};
 use super::data::{self, Prepared};
 use super::epochs::{At, Schedule, Step, Task};
 use super::loss::Loss;
@@ -23,9 +23,6 @@ use crate::eval::{Example, Outcomes, calibration, examples};
 use crate::label::LabelSet;
 use crate::model::ops::mix;
 use crate::model::{BertEncoder, Head, ModelConfig, ModelFiles, Weights};
-
-/// Name of the checkpoint in the output folder.
-const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// What an epoch gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,7 +117,7 @@ pub fn train(
         options.seed,
         (o.epochs, o.batch_size),
         options.checkpoint_every,
-        options.out.join(CHECKPOINT),
+        options.out.join(checkpoint::FILE),
     );
     let mut position = schedule.start(&mut run.optimizer, &run.digest, resume, observer)?;
     if options.freeze {
