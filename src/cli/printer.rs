@@ -121,6 +121,12 @@ impl Printer {
         self.has_progress && io::stderr().is_terminal()
     }
 
+    /// Whether progress is to be told in lines of their own: standard error is a file or a pipe, as
+    /// under nohup, and neither `--quiet` nor `--no-progress` was given.
+    pub fn logs_progress(&self) -> bool {
+        self.has_progress && !io::stderr().is_terminal()
+    }
+
     /// Starts a progress bar on standard error; it stays hidden where it would not be seen.
     ///
     /// `template` is indicatif's; without a total, `{len}` and `{eta}` must not occur in it.

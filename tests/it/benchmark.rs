@@ -105,6 +105,25 @@ fn a_benchmark_is_run_reported_and_not_done_twice() {
 }
 
 #[test]
+fn a_killed_benchmark_goes_on_to_the_same_table() {
+    let sandbox = sandbox();
+    let init = init();
+    let arguments = |out| {
+        let base = ["benchmark", "opp115", "--data", "opp", "--seeds", "2", "--no-baseline"];
+        let size = ["--epochs", "4", "--batch-size", "4", "--threads", "2", "--max-tokens", "48"];
+        [&base[..], &size, &["--checkpoint-every", "3", &init[0], &init[1], "--out", out]].concat()
+    };
+    let unbroken = sandbox.run(&arguments("unbroken"));
+    done(&unbroken);
+    for seed in ["seed-1", "seed-2"] {
+        let checkpoint = format!("{seed}/{seed}/checkpoint.safetensors");
+        let (kills, last) = sandbox.run_with_kills(&arguments(seed), &checkpoint);
+        assert!(kills >= 2, "{kills} kills in {seed}");
+        assert_eq!(last.stdout, unbroken.stdout, "after {kills} kills in {seed}");
+    }
+}
+
+#[test]
 fn folds_are_pooled_and_the_last_model_learns_from_all() {
     let mut rows = String::new();
     for document in 0..10 {

@@ -1,8 +1,5 @@
 //! Training through the program: what a run repeats, survives, refuses and gives.
 
-use std::process::Stdio;
-use std::time::{Duration, Instant};
-
 use crate::support::sandbox::{Run, Sandbox, fixture_model};
 
 /// The first `n` authored clauses of the training split.
@@ -23,32 +20,6 @@ fn bytes(sandbox: &Sandbox, name: &str) -> Vec<u8> {
 #[track_caller]
 fn done(run: &Run) {
     assert_eq!(run.status, Some(0), "{}", run.stderr);
-}
-
-/// Starts the command again and again, each time killing it once it has saved something new,
-/// then lets it run to its end. Gives the number of kills.
-fn run_with_kills(sandbox: &Sandbox, arguments: &[&str], checkpoint: &str) -> usize {
-    let path = sandbox.path().join(checkpoint);
-    let saved = || std::fs::metadata(&path).and_then(|m| m.modified()).ok();
-    let mut kills = 0;
-    while kills < 3 {
-        let before = saved();
-        let mut child =
-            sandbox.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let begun = Instant::now();
-        while saved() == before && child.try_wait().unwrap().is_none() {
-            assert!(begun.elapsed() < Duration::from_mins(2), "nothing was saved");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        if child.try_wait().unwrap().is_some() {
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-    }
-    done(&sandbox.run(arguments));
-    kills
 }
 
 #[test]
@@ -74,7 +45,7 @@ fn a_killed_run_resumes_to_the_same_model() {
         [&base[..], &more[..]].concat()
     };
     done(&sandbox.run(&arguments("unbroken")));
-    let kills = run_with_kills(&sandbox, &arguments("broken"), "broken/checkpoint.safetensors");
+    let (kills, _) = sandbox.run_with_kills(&arguments("broken"), "broken/checkpoint.safetensors");
     assert!(kills >= 2, "{kills} kills");
     for name in ["model.safetensors", "fineprint.json", "config.json"] {
         let same = bytes(&sandbox, &format!("broken/{name}"))
@@ -112,7 +83,7 @@ fn pre_training_learns_repeats_and_survives_kills() {
     assert!(held_out(7) < held_out(0) - 0.2, "{losses:?}");
     assert!(manifest["sentences"][1].as_u64().unwrap() > 10, "{manifest}");
 
-    let kills = run_with_kills(&sandbox, &arguments("b"), "b/checkpoint.safetensors");
+    let (kills, _) = sandbox.run_with_kills(&arguments("b"), "b/checkpoint.safetensors");
     assert!(kills >= 2, "{kills} kills");
     assert!(bytes(&sandbox, "a/model.safetensors") == bytes(&sandbox, "b/model.safetensors"));
 

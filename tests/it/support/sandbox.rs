@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// What a run gave.
 #[derive(Debug)]
@@ -100,6 +101,37 @@ impl Sandbox {
 
     pub(crate) fn run_with_stdin(&self, arguments: &[&str], stdin: &str) -> Run {
         finish(self.command(arguments), Some(stdin))
+    }
+
+    /// Starts a training again and again, each time killing it once it has written `checkpoint`
+    /// anew, then lets it run to its end. Gives the number of kills and that last run.
+    pub(crate) fn run_with_kills(&self, arguments: &[&str], checkpoint: &str) -> (usize, Run) {
+        let path = self.path().join(checkpoint);
+        let saved = || std::fs::metadata(&path).and_then(|m| m.modified()).ok();
+        let mut kills = 0;
+        while kills < 3 {
+            let before = saved();
+            let mut child = self
+                .command(arguments)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let begun = Instant::now();
+            while saved() == before && child.try_wait().unwrap().is_none() {
+                assert!(begun.elapsed() < Duration::from_mins(2), "nothing was saved");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+        }
+        let last = self.run(arguments);
+        assert_eq!(last.status, Some(0), "{}", last.stderr);
+        (kills, last)
     }
 }
 
