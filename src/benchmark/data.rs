@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Benchmark, BenchmarkError};
-use crate::corpus::import::{Imported, Sink, claudette, lexglue, polisis};
+use crate::corpus::import::{Imported, Sink, claudette, files_of, lexglue, polisis};
 use crate::eval::Example;
 use crate::eval::examples::Source;
 use crate::label::{Label, LabelSet, Stance};
@@ -174,15 +174,9 @@ fn lexglue_parts(from: &Path) -> Result<[Vec<Imported>; 3], BenchmarkError> {
     let mut parts: [Vec<Imported>; 3] = Default::default();
     let mut files: Vec<PathBuf> = Vec::new();
     if from.is_dir() {
-        let entries = std::fs::read_dir(from).map_err(|e| BenchmarkError::io(from, e))?;
-        for entry in entries {
-            let path = entry.map_err(|e| BenchmarkError::io(from, e))?.path();
-            let wanted = path.extension().is_some_and(|e| e == "jsonl" || e == "parquet");
-            if wanted && path.is_file() {
-                files.push(path);
-            }
+        for extension in ["jsonl", "parquet"] {
+            files.extend(files_of(from, extension)?);
         }
-        files.sort();
     } else {
         files.push(from.to_owned());
     }

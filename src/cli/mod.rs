@@ -111,7 +111,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         // Whoever read our output has seen enough (`| head`).
         Err(error) if is_broken_pipe(&error) => Exit::Done,
         Err(error) => {
-            printer.error(format_args!("{error:#}"));
+            printer.error(in_words(&error));
             Exit::Fatal
         }
     }
@@ -142,6 +142,18 @@ fn run(command: &Command, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Calibrate(args) => calibrate::run(args, printer),
         Command::ReadPdf => read_pdf::run(printer),
     }
+}
+
+/// An error and its causes in one line; a cause that the text before it tells already is left out.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line.push_str(": ");
+            line.push_str(&cause);
+        }
+    }
+    line
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -200,6 +200,16 @@ fn wrong_usage_says_what_to_do() {
 }
 
 #[test]
+fn a_cause_is_told_once() {
+    let missing = policy().run(&["eval", "missing.jsonl"]);
+    assert_eq!(missing.status, Some(2));
+    assert_eq!(missing.stderr.matches("No such file").count(), 1, "{}", missing.stderr);
+    // Nothing listens on the discard port.
+    let alone = policy().run(&["classify", "--server", "http://127.0.0.1:9", "policy.md"]);
+    assert_eq!(alone.stderr.matches("refused").count(), 1, "{}", alone.stderr);
+}
+
+#[test]
 fn one_bad_input_is_told_and_the_rest_goes_on() {
     let sandbox = policy();
     sandbox.write("binary.md", b"\x7fELF\0\0\0\0");
