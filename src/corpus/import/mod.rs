@@ -193,7 +193,10 @@ fn read_text(path: &Path) -> Result<String, CorpusError> {
 }
 
 /// The files of a folder with an extension, in the order of their names.
-pub(crate) fn files_of(folder: &Path, extension: &str) -> Result<Vec<std::path::PathBuf>, CorpusError> {
+pub(crate) fn files_of(
+    folder: &Path,
+    extension: &str,
+) -> Result<Vec<std::path::PathBuf>, CorpusError> {
     let io = |source| CorpusError::Io { path: folder.to_owned(), source };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
