@@ -128,7 +128,7 @@ impl OptimisationArgs {
 }
 
 /// How often a run that nobody watches says where it stands.
-const BETWEEN_LINES: Duration = Duration::from_secs(60);
+const BETWEEN_LINES: Duration = Duration::from_mins(1);
 
 /// Shows a run on standard error: a bar on a terminal, a line a minute in a log.
 pub(super) struct Shown<'a> {
