@@ -172,14 +172,8 @@ fn polisis_parts(from: &Path) -> Result<[Vec<Imported>; 3], BenchmarkError> {
 
 fn lexglue_parts(from: &Path) -> Result<[Vec<Imported>; 3], BenchmarkError> {
     let mut parts: [Vec<Imported>; 3] = Default::default();
-    let mut files: Vec<PathBuf> = Vec::new();
-    if from.is_dir() {
-        for extension in ["jsonl", "parquet"] {
-            files.extend(files_of(from, extension)?);
-        }
-    } else {
-        files.push(from.to_owned());
-    }
+    let files =
+        if from.is_dir() { files_of(from, &["jsonl", "parquet"])? } else { vec![from.to_owned()] };
     let mut sink = Sink::new(false);
     for path in &files {
         lexglue::read(path, &mut sink)?;

@@ -155,7 +155,7 @@ impl Observer for Shown<'_> {
             progress.tokens_per_second,
             indicatif::HumanDuration(progress.remaining)
         );
-        if self.printer.logs_progress() && self.said.elapsed() >= BETWEEN_LINES {
+        if self.said.elapsed() >= BETWEEN_LINES && self.printer.logs_progress() {
             self.said = Instant::now();
             self.printer.note(format_args!("{}/{} steps, {state}", progress.step, progress.steps));
         }

@@ -57,7 +57,7 @@ fn tags_beside(folder: &Path) -> Option<PathBuf> {
 }
 
 fn multilingual(folder: &Path, tags: &Path, sink: &mut Sink) -> Result<(), CorpusError> {
-    for file in files_of(folder, "txt")? {
+    for file in files_of(folder, &["txt"])? {
         let tag_file = tags.join(file.file_name().unwrap_or_default());
         let (sentences, marks) = (read_text(&file)?, read_text(&tag_file)?);
         let (sentences, marks) = (lines(&sentences), lines(&marks));
@@ -81,7 +81,7 @@ fn multilingual(folder: &Path, tags: &Path, sink: &mut Sink) -> Result<(), Corpu
 }
 
 fn first_corpus(folder: &Path, sink: &mut Sink) -> Result<(), CorpusError> {
-    for file in files_of(&folder.join("sentences"), "txt")? {
+    for file in files_of(&folder.join("sentences"), &["txt"])? {
         let text = read_text(&file)?;
         let sentences = lines(&text);
         let mut rows: Vec<Imported> = sentences.iter().map(|s| sentence_of(&file, s)).collect();

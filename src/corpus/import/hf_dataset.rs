@@ -25,7 +25,7 @@ pub fn read(path: &Path, options: &Options, sink: &mut Sink) -> Result<(), Corpu
     if path.is_dir() {
         for folder in FOLDERS.map(|name| path.join(name)).iter().filter(|f| f.is_dir()) {
             for extension in ["parquet", "jsonl"] {
-                files.extend(files_of(folder, extension)?);
+                files.extend(files_of(folder, &[extension])?);
             }
         }
         if files.is_empty() {

@@ -19,7 +19,7 @@ mod spans;
 mod table;
 pub mod tosdr;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use crosswalk::Crosswalk;
 pub use sink::{Place, Sink};
@@ -192,16 +192,14 @@ fn read_text(path: &Path) -> Result<String, CorpusError> {
     Ok(text)
 }
 
-/// The files of a folder with an extension, in the order of their names.
-pub(crate) fn files_of(
-    folder: &Path,
-    extension: &str,
-) -> Result<Vec<std::path::PathBuf>, CorpusError> {
+/// The files of a folder with one of the extensions, in the order of their names.
+pub(crate) fn files_of(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, CorpusError> {
     let io = |source| CorpusError::Io { path: folder.to_owned(), source };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension)) && path.is_file() {
+        let has = |wanted| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
+        if extensions.iter().any(has) && path.is_file() {
             files.push(path);
         }
     }

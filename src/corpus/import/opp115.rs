@@ -48,7 +48,7 @@ pub fn read(folder: &Path, agree: usize, sink: &mut Sink) -> Result<(), CorpusEr
                       OPP-115 of the release";
         CorpusError::file(&folder.display().to_string(), reason)
     })?;
-    let files = files_of(&annotations, "csv")?;
+    let files = files_of(&annotations, &["csv"])?;
     if files.is_empty() {
         return Err(CorpusError::file(
             &annotations.display().to_string(),

@@ -3,11 +3,10 @@
 //! What mixed-precision training means by it (Micikevicius et al. 2018; Kalamkar et al. 2019 for
 //! bfloat16, which needs no loss scaling): both operands are rounded to bfloat16, to nearest with
 //! ties to even, products are summed in f32, and the weights that the optimiser moves stay f32.
-//! AMD's processors with AVX-512 BF16 do it at twice the rate of f32 (`dpbf16`); on an Intel Xeon of the
-//! fifth generation, in registers alone, `vdpbf16ps` makes 86 GFLOP/s a core where `vfmadd` makes 176,
-//! so floats are the faster there. Elsewhere the operands
-//! are rounded and multiplied as floats, which is no faster and gives the same values up to the
-//! order of sums.
+//! AMD's processors with AVX-512 BF16 do it at twice the rate of f32 (`dpbf16`); on an Intel Xeon of
+//! the fifth generation, in registers alone, `vdpbf16ps` makes 86 GFLOP/s a core where `vfmadd`
+//! makes 176, so floats are the faster there. Elsewhere the operands are rounded and multiplied as
+//! floats, which is no faster and gives the same values up to the order of sums.
 
 use candle_core::{Device, Result, Tensor, bail};
 
