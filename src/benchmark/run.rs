@@ -45,6 +45,8 @@ pub struct Options {
     pub positive_cap: f64,
     /// Which layers of the initial encoder are kept.
     pub layers: LayerChoice,
+    /// How many of them, from below, stay as they are, and the embeddings with them.
+    pub freeze_layers: usize,
     /// Longest input in tokens.
     pub max_tokens: usize,
     /// Stop after so many epochs without a better validation macro-F1; 0 to go on.
@@ -273,6 +275,7 @@ fn train_options(
         layers: options.layers.clone(),
         freeze: false,
         freeze_embeddings: false,
+        freeze_layers: options.freeze_layers,
         // The texts of these benchmarks come without their surroundings.
         context: Context::None,
         max_tokens: options.max_tokens,

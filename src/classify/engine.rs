@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use candle_core::Device;
+
 use crate::model::{
     CandleEngine, Engine, FastEngine, Kernel, ModelConfig, ModelError, ModelFiles, Numbers,
 };
@@ -19,10 +21,15 @@ pub enum EngineKind {
     F32,
     /// Candle on 32-bit floats, the reference.
     Candle,
+    /// The same on the first NVIDIA GPU; needs the crate's feature `cuda`.
+    Cuda,
+    /// The same on an Apple GPU; needs the crate's feature `metal`.
+    Metal,
 }
 
 impl EngineKind {
-    const ALL: [Self; 4] = [Self::Auto, Self::Int8, Self::F32, Self::Candle];
+    const ALL: [Self; 6] =
+        [Self::Auto, Self::Int8, Self::F32, Self::Candle, Self::Cuda, Self::Metal];
 
     /// The name, as [`FromStr`] reads it.
     pub fn as_str(self) -> &'static str {
@@ -31,6 +38,16 @@ impl EngineKind {
             Self::Int8 => "int8",
             Self::F32 => "f32",
             Self::Candle => "candle",
+            Self::Cuda => "cuda",
+            Self::Metal => "metal",
+        }
+    }
+
+    /// Most tokens in a batch that serve it: a CPU's leave the L2 cache above, a GPU idles below.
+    pub fn token_budget(self) -> usize {
+        match self {
+            Self::Auto | Self::Int8 | Self::F32 | Self::Candle => 512,
+            Self::Cuda | Self::Metal => 16_384,
         }
     }
 
@@ -43,7 +60,8 @@ impl EngineKind {
 
     /// The instructions that it runs on, given what was asked for.
     pub(super) fn kernel(self, asked: Option<Kernel>) -> Option<Kernel> {
-        (self != Self::Candle).then(|| asked.unwrap_or_else(Kernel::best))
+        matches!(self.resolved(), Self::Int8 | Self::F32)
+            .then(|| asked.unwrap_or_else(Kernel::best))
     }
 
     /// Loads the engine; `kernel` picks the instructions of our own ones, the best without it.
@@ -53,8 +71,16 @@ impl EngineKind {
         files: &ModelFiles,
         kernel: Option<Kernel>,
     ) -> Result<Box<dyn Engine>, ModelError> {
+        let gpu = |name, device: candle_core::Result<Device>| {
+            device.map_err(|e| ModelError::gpu(name, &e))
+        };
+        let on_candle = |device: &Device| -> Result<Box<dyn Engine>, ModelError> {
+            Ok(Box::new(CandleEngine::load(config, &files.weights, device)?))
+        };
         let numbers = match self.resolved() {
-            Self::Candle => return Ok(Box::new(CandleEngine::load(config, &files.weights)?)),
+            Self::Candle => return on_candle(&Device::Cpu),
+            Self::Cuda => return on_candle(&gpu("cuda", Device::new_cuda(0))?),
+            Self::Metal => return on_candle(&gpu("metal", Device::new_metal(0))?),
             Self::F32 => Numbers::F32,
             Self::Auto | Self::Int8 => Numbers::Int8,
         };
@@ -74,6 +100,6 @@ impl FromStr for EngineKind {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|kind| kind.as_str() == name);
-        known.ok_or_else(|| "auto, int8, f32 or candle is expected".to_owned())
+        known.ok_or_else(|| "auto, int8, f32, candle, cuda or metal is expected".to_owned())
     }
 }

@@ -52,7 +52,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             threads: 0,
-            token_budget: 512,
+            token_budget: EngineKind::Auto.token_budget(),
             engine: EngineKind::Auto,
             kernel: None,
             remember: 64 << 20,

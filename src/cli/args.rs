@@ -168,10 +168,11 @@ pub struct EngineArgs {
     /// Threads to run on; 0 for all cores.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
-    /// What to compute with: auto, int8, f32 or candle.
+    /// What to compute with: auto, int8, f32, candle, cuda or metal.
     ///
     /// `int8` rounds weights and activations to 8-bit integers and is three times as fast as
     /// `f32`; `candle` is the plain implementation that both are checked against. `auto` is int8.
+    /// `cuda` and `metal` are `candle` on a GPU, in a program built with the feature of that name.
     #[arg(long, value_name = "ENGINE", default_value_t = EngineKind::Auto)]
     pub engine: EngineKind,
     /// The instructions to compute with, for tests: generic, neon, avx2 or avx512.
@@ -183,7 +184,8 @@ impl EngineArgs {
     /// The classifier's options.
     pub fn options(&self) -> Options {
         let Self { threads, engine, kernel } = *self;
-        Options { threads, engine, kernel, ..Options::default() }
+        let token_budget = engine.token_budget();
+        Options { threads, engine, kernel, token_budget, ..Options::default() }
     }
 }
 

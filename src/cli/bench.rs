@@ -54,7 +54,7 @@ pub struct BenchArgs {
     /// What to keep on disk.
     #[command(flatten)]
     cache: CacheArgs,
-    /// Also compare hidden states and decisions with another engine: int8, f32 or candle.
+    /// Also compare hidden states and decisions with another engine: int8, f32, candle, cuda or metal.
     #[arg(long, value_name = "ENGINE")]
     compare: Option<EngineKind>,
     /// How to run the model.

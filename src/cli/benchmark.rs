@@ -102,6 +102,9 @@ pub struct BenchmarkArgs {
     /// Keep this many layers, spread evenly, or the listed ones (0,2,5).
     #[arg(long, value_name = "N", help_heading = "Training")]
     layers: Option<LayerChoice>,
+    /// Leave the first N layers and the embeddings as they are: faster, for big encoders.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
+    freeze_layers: usize,
     /// Longest input in tokens; 512 for opp115, 256 for the others unless given.
     #[arg(long, value_name = "N", help_heading = "Training")]
     max_tokens: Option<usize>,
@@ -114,7 +117,7 @@ pub struct BenchmarkArgs {
     /// Threads; 0 for all cores.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
     threads: usize,
-    /// What the tests are computed with: f32, int8 or candle.
+    /// What the tests are computed with: f32, int8, candle, cuda or metal.
     #[arg(long, value_name = "ENGINE", default_value_t = EngineKind::F32, help_heading = "Training")]
     engine: EngineKind,
 
@@ -157,6 +160,7 @@ impl BenchmarkArgs {
             },
             positive_cap: self.positive_cap,
             layers: self.layers.clone().unwrap_or(LayerChoice::All),
+            freeze_layers: self.freeze_layers,
             max_tokens: self.max_tokens.unwrap_or_else(|| self.benchmark.max_tokens()),
             patience: self.patience,
             checkpoint_every: self.checkpoint_every,

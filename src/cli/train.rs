@@ -44,6 +44,10 @@ pub struct TrainArgs {
     /// --part-of`).
     #[arg(long, help_heading = "Model", conflicts_with = "freeze")]
     pub freeze_embeddings: bool,
+    /// Leave the first N layers and the embeddings as they are: faster, for big encoders.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Model")]
+    #[arg(conflicts_with = "freeze")]
+    pub freeze_layers: usize,
     /// The language of the sentences, as ISO 639-1; empty for any.
     #[arg(long, value_name = "CODE", default_value = "en", help_heading = "Model")]
     pub language: String,
@@ -118,6 +122,7 @@ impl TrainArgs {
             layers: self.reading.layers(),
             freeze: self.freeze,
             freeze_embeddings: self.freeze_embeddings,
+            freeze_layers: self.freeze_layers,
             context: self.reading.context,
             max_tokens: self.reading.max_tokens,
             max_context_tokens: self.reading.max_context_tokens,

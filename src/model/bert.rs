@@ -45,6 +45,8 @@ pub struct BertEncoder {
     pub(super) layers: Vec<BertLayer>,
     is_composed: bool,
     products: Products,
+    /// Depth of the first parameters that learn.
+    frozen: usize,
 }
 
 /// What one layer's backward pass needs of its forward pass.
@@ -68,13 +70,13 @@ pub struct Tape {
     layers: Vec<LayerTape>,
 }
 
-/// Gradients of an encoder's parameters, in the order of [`BertEncoder::parameters`].
+/// Gradients of an encoder's parameters, in the order of [`BertEncoder::learning`].
 #[derive(Debug)]
 pub struct EncoderGrads {
-    /// For each embedding table the row that every token used.
+    /// For each embedding table that learns the row that every token used.
     pub rows: Vec<Vec<u32>>,
     /// Gradient of each token's summed embedding, [tokens, hidden]: the rows of the tables that a
-    /// token used receive it. `None` where the embeddings were left out.
+    /// token used receive it. `None` where the embeddings do not learn.
     pub tokens: Option<Tensor>,
     /// The norm of the embeddings, the biases by distance where there are any, and then eight
     /// tensors a layer; the tables have none here.
@@ -149,7 +151,7 @@ impl BertEncoder {
         let is_composed = !embedding.word.device().is_cpu();
         let products = Products::F32;
         let config = config.encoder.clone();
-        Ok(Self { config, embedding, relative, layers, is_composed, products })
+        Ok(Self { config, embedding, relative, layers, is_composed, products, frozen: 0 })
     }
 
     /// Takes the composed path on the CPU too, as the tests of that path do.
@@ -164,6 +166,14 @@ impl BertEncoder {
     #[must_use]
     pub fn with_products(mut self, products: Products) -> Self {
         self.products = products;
+        self
+    }
+
+    /// Lets the parameters under this depth be as they are: 1 for the embeddings, one more for each
+    /// layer from below. The backward pass ends above them, which is what makes it cheaper.
+    #[must_use]
+    pub fn with_frozen(mut self, depths: usize) -> Self {
+        self.frozen = depths;
         self
     }
 
@@ -239,11 +249,11 @@ impl BertEncoder {
             tape.layers.clear();
         }
         let products = if tape.is_some() { self.products } else { Products::F32 };
-        for layer in &self.layers {
+        for (depth, layer) in (1..).zip(&self.layers) {
             let masks = [dropout.attention(), dropout.hidden(), dropout.hidden()];
             let (next, kept) = self.layer(layer, states, &sequences, masks, products)?;
             states = next;
-            if let Some(tape) = tape.as_deref_mut() {
+            if let Some(tape) = tape.as_deref_mut().filter(|_| depth >= self.frozen) {
                 tape.layers.push(kept);
             }
         }
@@ -273,8 +283,8 @@ impl BertEncoder {
         Ok((output, tape))
     }
 
-    /// Gradients of all parameters, from that of the hidden states; consumes the tape, so that
-    /// each layer's states are freed as soon as they are used.
+    /// Gradients of all parameters that learn, from that of the hidden states; consumes the tape, so
+    /// that each layer's states are freed as soon as they are used.
     ///
     /// # Errors
     /// [`ModelError`] when the tape is not of this batch and encoder.
@@ -284,15 +294,16 @@ impl BertEncoder {
         mut tape: Tape,
         grad: Tensor,
     ) -> Result<EncoderGrads, ModelError> {
-        if tape.layers.len() != self.layers.len() {
+        let frozen_layers = self.frozen.saturating_sub(1).min(self.layers.len());
+        let learning = &self.layers[frozen_layers..];
+        if tape.layers.len() != learning.len() {
             return Err(ModelError::Inference("the tape is of another encoder".to_owned()));
         }
         let sequences = Sequences::new(&batch.cu_seqlens)?;
-        let tokens = self.tokens_of(batch, &sequences)?;
         let mut grad = grad;
         let mut relative: Option<Tensor> = None;
-        let mut reversed = Vec::with_capacity(self.layers.len());
-        for layer in self.layers.iter().rev() {
+        let mut reversed = Vec::with_capacity(learning.len());
+        for layer in learning.iter().rev() {
             let Some(kept) = tape.layers.pop() else { break };
             let (dinput, grads, own) = self.layer_backward(layer, &kept, &sequences, &grad)?;
             grad = dinput;
@@ -302,10 +313,15 @@ impl BertEncoder {
             };
             reversed.push(grads);
         }
+        let layers = reversed.into_iter().rev().flatten();
+        if self.frozen > 0 {
+            return Ok(EncoderGrads { rows: Vec::new(), tokens: None, dense: layers.collect() });
+        }
+        let tokens = self.tokens_of(batch, &sequences)?;
         let embedded = ops::embed_backward(&self.embedding, &tokens, tape.embedding_mask, &grad)?;
         let mut dense = vec![embedded.norm];
         dense.extend(relative);
-        dense.extend(reversed.into_iter().rev().flatten());
+        dense.extend(layers);
         let tables = 0..self.tables().len();
         let rows = tables.map(|table| tokens.iter().map(|token| token[table]).collect()).collect();
         Ok(EncoderGrads { rows, tokens: Some(embedded.tokens), dense })
@@ -420,6 +436,14 @@ impl BertEncoder {
             push("down", &l.down, true);
             push("down_norm", &l.down_norm, false);
         }
+        out
+    }
+
+    /// The parameters that learn: all of them, or those above the depths of
+    /// [`BertEncoder::with_frozen`].
+    pub fn learning(&self) -> Vec<Parameter> {
+        let mut out = self.parameters();
+        out.retain(|parameter| parameter.depth >= self.frozen);
         out
     }
 
@@ -624,6 +648,30 @@ mod tests {
                         let got: f32 = used.map(|(_, values)| values[column]).sum();
                         assert!((got - expected).abs() < 2e-4, "{kind} {name} {row}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_frozen_gets_no_gradient_and_the_rest_the_same() {
+        for kind in KINDS {
+            let batch = batch();
+            let grads = |frozen: usize| {
+                let encoder = encoder(kind).with_frozen(frozen);
+                let seed = Tensor::from_vec(noise(14 * 16, 77), (14, 16), &Device::Cpu).unwrap();
+                let mut tape = Tape::default();
+                encoder.forward_taped(&batch, None, &mut tape).unwrap();
+                (encoder.learning(), encoder.backward(&batch, tape, seed).unwrap())
+            };
+            let (_, all) = grads(0);
+            for frozen in 1..=encoder(kind).layers.len() + 1 {
+                let (learning, some) = grads(frozen);
+                assert!(some.rows.is_empty() && some.tokens.is_none());
+                assert_eq!(learning.len(), some.dense.len(), "{kind}");
+                assert!(learning.iter().all(|parameter| parameter.depth >= frozen));
+                for (all, some) in all.dense.iter().rev().zip(some.dense.iter().rev()) {
+                    assert_eq!(gap(all, some), 0.0, "{kind}");
                 }
             }
         }

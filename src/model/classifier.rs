@@ -14,12 +14,12 @@ pub struct CandleEngine {
 }
 
 impl CandleEngine {
-    /// Reads weights for the CPU from the bytes of a safetensors file.
+    /// Reads weights for a device from the bytes of a safetensors file.
     ///
     /// # Errors
     /// [`ModelError`] when the file does not fit the configuration or has no head.
-    pub fn load(config: &ModelConfig, weights: &[u8]) -> Result<Self, ModelError> {
-        let weights = Weights::from_safetensors(weights, config, &Device::Cpu)?;
+    pub fn load(config: &ModelConfig, weights: &[u8], device: &Device) -> Result<Self, ModelError> {
+        let weights = Weights::from_safetensors(weights, config, device)?;
         Self::from_weights(config, &weights)
     }
 

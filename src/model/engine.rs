@@ -5,7 +5,7 @@ use crate::encode::Batch;
 
 /// Version of what engines compute. Logits kept on disk are taken for the same only under the same
 /// number, so it is raised with every change that moves a logit of any engine, in any bit.
-pub const ENGINE_VERSION: u32 = 2;
+pub const ENGINE_VERSION: u32 = 3;
 
 /// Raw outputs of the head for a batch of `B` sequences and `C` categories.
 #[derive(Debug, Clone, PartialEq)]

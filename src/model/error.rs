@@ -50,6 +50,17 @@ pub enum ModelError {
         /// Why not.
         reason: String,
     },
+    /// There is no GPU of the kind asked for, or the crate was built without it.
+    #[error(
+        "cannot compute on {name}: {reason}; it takes a program built with \
+         `--features {name}` and its GPU, and --engine int8 takes neither"
+    )]
+    Gpu {
+        /// The engine, which the crate's feature is named after.
+        name: &'static str,
+        /// Candle's answer.
+        reason: String,
+    },
     /// The computation failed or gave values that are not finite.
     #[error("model inference failed: {0}")]
     Inference(String),
@@ -59,12 +70,19 @@ impl ModelError {
     pub(crate) fn invalid(file: &'static str, reason: impl Into<String>) -> Self {
         Self::Invalid { file, reason: reason.into() }
     }
+
+    pub(crate) fn gpu(name: &'static str, error: &candle_core::Error) -> Self {
+        Self::Gpu { name, reason: first_line(error) }
+    }
 }
 
 impl From<candle_core::Error> for ModelError {
     fn from(error: candle_core::Error) -> Self {
-        // Candle appends a backtrace when RUST_BACKTRACE is set; its first line is the message.
-        let text = error.to_string();
-        Self::Inference(text.lines().next().unwrap_or_default().to_owned())
+        Self::Inference(first_line(&error))
     }
+}
+
+/// Candle's message without the backtrace that it appends when `RUST_BACKTRACE` is set.
+fn first_line(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }

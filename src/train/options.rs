@@ -165,6 +165,9 @@ pub struct TrainOptions {
     /// them with the one that it starts from.
     #[serde(default)]
     pub freeze_embeddings: bool,
+    /// Leave this many layers, counted from below, and the embeddings as they are.
+    #[serde(default)]
+    pub freeze_layers: usize,
     /// What is read before the sentence.
     pub context: Context,
     /// Longest input in tokens.
@@ -202,6 +205,16 @@ impl TrainOptions {
         match &self.labels {
             None => Ok(LabelSet::builtin()),
             Some(names) => Ok(LabelSet::new(names, self.has_stance)?),
+        }
+    }
+
+    /// How many depths of the encoder do not learn, as [`BertEncoder::with_frozen`] counts them.
+    ///
+    /// [`BertEncoder::with_frozen`]: crate::model::BertEncoder::with_frozen
+    pub fn frozen_depths(&self) -> usize {
+        match self.freeze_layers {
+            0 => usize::from(self.freeze_embeddings),
+            layers => layers.saturating_add(1),
         }
     }
 

@@ -147,8 +147,6 @@ struct Run<'a> {
     lengths: Vec<usize>,
     dev: Vec<Example>,
     loss: Loss,
-    /// How many of the encoder's parameters, the first ones, do not learn.
-    still: usize,
     /// Sentence states of the frozen encoder, for training and dev sentences.
     frozen: Option<(States, States)>,
     inputs: BTreeMap<String, String>,
@@ -166,8 +164,17 @@ impl<'a> Run<'a> {
         let given = ModelConfig::from_json(&init.config)?;
         let (config, weights) = initial(init, &given, &options.layers)?;
         let config = config.with_head(labels.clone(), given.pooling);
+        let layers = config.encoder.num_hidden_layers;
+        if options.freeze_layers > layers {
+            let frozen = options.freeze_layers;
+            return Err(TrainError::Options(format!(
+                "--freeze-layers {frozen}: the model has {layers} layers"
+            )));
+        }
         let products = options.optimisation.products();
-        let encoder = BertEncoder::load(&config.without_head(), &weights)?.with_products(products);
+        let encoder = BertEncoder::load(&config.without_head(), &weights)?
+            .with_products(products)
+            .with_frozen(options.frozen_depths());
         let head = match Head::load(&config, &weights) {
             Ok(head) if given.labels.as_ref() == Some(&labels) => head,
             _ => Head::fresh(&config, &weights, mix(options.seed ^ 0xEAD))?,
@@ -175,16 +182,10 @@ impl<'a> Run<'a> {
         let (max_tokens, max_context) = (options.max_tokens, options.max_context_tokens);
         let tokenizer = config.tokenizer(&init.tokenizer, max_tokens, max_context)?;
         let model = Model { encoder, head };
-        let mut still = 0;
         let parameters = if options.freeze {
             model.head.classifier()
         } else {
-            let mut encoder = model.encoder.parameters();
-            if options.freeze_embeddings {
-                still = encoder.iter().take_while(|p| p.depth == 0).count();
-                encoder.drain(..still);
-            }
-            [encoder, model.head.parameters()].concat()
+            [model.encoder.learning(), model.head.parameters()].concat()
         };
         let optimizer = AdamW::new(parameters, &options.optimisation);
         let train = training_data(options, &labels, &tokenizer, observer)?;
@@ -212,7 +213,6 @@ impl<'a> Run<'a> {
             train,
             dev,
             loss,
-            still,
             frozen: None,
             inputs,
             init,
@@ -323,7 +323,7 @@ impl Task for Run<'_> {
             return Err(TrainError::Diverged { step: at.step + 1 });
         }
         let factor = schedule(at.step, at.total, o.warmup);
-        let norm = self.optimizer.apply(&done.gradients[self.still..], factor)?;
+        let norm = self.optimizer.apply(&done.gradients, factor)?;
         Ok(Step { loss: done.loss, terms: members.len(), norm })
     }
 

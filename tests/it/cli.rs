@@ -501,6 +501,11 @@ fn bench_counts_what_it_measures_and_compares_engines() {
     assert_fails(
         &sandbox.run(&["bench", "policy.md", "--engine", "gpu"]),
         2,
-        "int8, f32 or candle",
+        "int8, f32, candle, cuda or metal",
     );
+    if !cfg!(feature = "cuda") {
+        let run = sandbox.run(&["bench", "policy.md", "--engine", "cuda"]);
+        assert_fails(&run, 2, "cannot compute on cuda");
+        assert!(run.stderr.contains("--features cuda") && run.stderr.contains("--engine int8"));
+    }
 }

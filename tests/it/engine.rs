@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use candle_core::Device;
 use fineprint::encode::{Batch, Context, Encoded, Input, Tokenizer};
 use fineprint::model::{
     CandleEngine, Engine, FastEngine, Kernel, ModelConfig, ModelFiles, ModelSource, Numbers,
@@ -39,7 +40,7 @@ impl Model {
     fn read(source: &ModelSource) -> Self {
         let files = ModelFiles::read(source).unwrap();
         let config = ModelConfig::from_json(&files.config).unwrap();
-        let candle = CandleEngine::load(&config, &files.weights).unwrap();
+        let candle = CandleEngine::load(&config, &files.weights, &Device::Cpu).unwrap();
         let most = config.encoder.max_position_embeddings;
         let tokenizer =
             Tokenizer::from_json(&files.tokenizer, config.encoder.vocab_size, most, 16).unwrap();
@@ -167,7 +168,7 @@ fn a_cls_pooler_is_the_same_too() {
     weights.insert("pooler.dense.weight", tensor(noise(size * size), &[size, size]));
     weights.insert("pooler.dense.bias", tensor(noise(size), &[size]));
     let bytes = weights.to_safetensors(fineprint::model::Precision::F32).unwrap();
-    model.candle = CandleEngine::load(&model.config, &bytes).unwrap();
+    model.candle = CandleEngine::load(&model.config, &bytes, &Device::Cpu).unwrap();
     model.files.weights = bytes.into();
     let batch = Batch::pack(&model.sequences);
     let expected = model.candle.logits(&batch).unwrap();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use candle_core::Device;
 use fineprint::classify::{Classifier, EngineKind, Options};
 use fineprint::encode::{Batch, Encoded, Input};
 use fineprint::model::{
@@ -61,7 +62,7 @@ fn model(family: &str) -> Model {
     let read = |name: &str| std::fs::read(root().join(family).join(name)).unwrap();
     let config = ModelConfig::from_json(&read("config.json")).unwrap();
     let weights = read("model.safetensors");
-    let candle = CandleEngine::load(&config, &weights).unwrap();
+    let candle = CandleEngine::load(&config, &weights, &Device::Cpu).unwrap();
     Model { config, weights, candle, expected: expected(family) }
 }
 
@@ -261,7 +262,7 @@ fn int8_files_keep_their_family() {
         let weights = Weights::from_safetensors(&model.weights, &model.config, &device).unwrap();
         let small = weights.to_safetensors(Precision::Int8).unwrap();
         assert!(small.len() < model.weights.len() / 2);
-        let engine = CandleEngine::load(&model.config, &small).unwrap();
+        let engine = CandleEngine::load(&model.config, &small, &Device::Cpu).unwrap();
         for (batch, _) in batches(&model.expected.ids, 16) {
             let (a, b) = (
                 engine.hidden_states(&batch).unwrap(),

@@ -128,25 +128,29 @@ impl FastEngine {
         let middle = first(middle, BLOCK * self.config.intermediate_size);
         self.embedding.apply(self.level, tokens, states);
         for layer in &self.layers {
-            for (x, out) in states.chunks(BLOCK * hidden).zip(qkv.chunks_mut(BLOCK * 3 * hidden)) {
-                layer.qkv.apply(self.level, x, Finish::Store, room, out);
+            let blocks = states.chunks(BLOCK * hidden).zip(qkv.chunks_mut(BLOCK * 3 * hidden));
+            for (row, (x, out)) in (0..).step_by(BLOCK).zip(blocks) {
+                layer.qkv.apply_keeping(self.level, (x, row), Finish::Store, room, out);
             }
             // Here precision counts: all tokens attend to the first one, whose states lie far out.
-            layer.qkv.refine(self.level, states, room, qkv);
+            layer.qkv.settle(self.level, room, qkv);
             attention(self.level, shape, qkv, self.distances.as_ref(), sequences, heads, context);
             let blocks = states.chunks_mut(BLOCK * hidden).zip(context.chunks(BLOCK * hidden));
-            for (states, context) in blocks {
-                self.feed(layer, context, states, middle, room);
+            for (row, (states, context)) in (0..).step_by(BLOCK).zip(blocks) {
+                self.feed(layer, context, (states, row), middle, room);
             }
+            // And here it may be that one neuron out of all that are active drowns the others.
+            layer.down.settle(self.level, room, states);
+            layer.down_norm.apply(self.level, states);
         }
     }
 
-    /// What follows attention in a layer, for a block of tokens.
+    /// What follows attention in a layer up to the last sum, for a block of tokens from `row`.
     fn feed(
         &self,
         layer: &Layer,
         context: &[f32],
-        states: &mut [f32],
+        (states, row): (&mut [f32], usize),
         middle: &mut [f32],
         room: &mut Room,
     ) {
@@ -156,7 +160,6 @@ impl FastEngine {
         layer.out.apply(self.level, context, Finish::Add, room, states);
         layer.out_norm.apply(self.level, states);
         layer.up.apply(self.level, states, activate, room, middle);
-        layer.down.apply(self.level, middle, Finish::Add, room, states);
-        layer.down_norm.apply(self.level, states);
+        layer.down.apply_keeping(self.level, (middle, row), Finish::Add, room, states);
     }
 }

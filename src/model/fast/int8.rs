@@ -9,7 +9,7 @@ use pulp::{Simd, WithSimd};
 
 use super::kernel::Level;
 use super::pairs;
-use super::vector::{Finish, dot, range};
+use super::vector::{Finish, spread};
 use super::{PANEL, WIDE};
 
 /// A dense layer's weights, packed for one kernel, with its bias.
@@ -94,7 +94,8 @@ impl Rounding {
 /// A row whose range is this many times its root mean square has a value so far out that the
 /// rounding of the others is felt.
 ///
-/// In BERT these are the first tokens of sequences, to which all others attend.
+/// In BERT these are the first tokens of sequences, to which all others attend, and after the
+/// activation of the feed-forward layer whatever few neurons answer to loudly.
 const FAR_OUT: f32 = 14.0;
 
 /// Room for what rounding left of rows.
@@ -170,36 +171,46 @@ impl Matrix {
         room: &mut Rounded,
         out: &mut [f32],
     ) {
-        self.product(level, x, (finish, true), room, out);
+        self.product(level, x, (finish, true), (room, None), out);
     }
 
-    /// Adds to `out`, which [`Matrix::apply`] stored for `x`, what rounding cost the rows that it
-    /// cost most: their rest is rounded again.
-    pub(super) fn refine(
+    /// As [`Matrix::apply`], keeping what rounding left of the rows that it cost most, `x` being
+    /// the rows from `first`, for [`Matrix::settle`].
+    pub(super) fn apply_keeping(
         &self,
         level: Level,
-        x: &[f32],
+        (x, first): (&[f32], usize),
+        finish: Finish,
+        (room, rest): (&mut Rounded, &mut Rest),
+        out: &mut [f32],
+    ) {
+        self.product(level, x, (finish, true), (room, Some((rest, first))), out);
+    }
+
+    /// Adds to `out`, [rows, outputs], what was kept of its rows: it is rounded once more.
+    ///
+    /// Kept rows are few and spread, so they wait for each other to fill the kernel's tiles.
+    pub(super) fn settle(
+        &self,
+        level: Level,
         room: &mut Rounded,
         rest: &mut Rest,
         out: &mut [f32],
     ) {
-        rest.which.clear();
-        rest.values.clear();
-        level.run(Find { x, inputs: self.inputs, rest });
-        if rest.which.is_empty() {
-            return;
+        let Rest { which, values, results } = rest;
+        let need = which.len() * self.outputs;
+        if results.len() < need {
+            results.resize(need, 0.0);
         }
-        let need = rest.which.len() * self.outputs;
-        if rest.results.len() < need {
-            rest.results.resize(need, 0.0);
-        }
-        let results = &mut rest.results[..need];
-        self.product(level, &rest.values, (Finish::Store, false), room, results);
-        for (&row, result) in rest.which.iter().zip(results.chunks_exact(self.outputs)) {
+        let results = &mut results[..need];
+        self.product(level, values, (Finish::Store, false), (room, None), results);
+        for (&row, result) in which.iter().zip(results.chunks_exact(self.outputs)) {
             for (out, x) in out[row * self.outputs..].iter_mut().zip(result) {
                 *out += x;
             }
         }
+        which.clear();
+        values.clear();
     }
 
     fn product(
@@ -207,12 +218,15 @@ impl Matrix {
         level: Level,
         x: &[f32],
         (finish, is_biased): (Finish, bool),
-        room: &mut Rounded,
+        (room, rest): (&mut Rounded, Option<(&mut Rest, usize)>),
         out: &mut [f32],
     ) {
         let rows = x.len() / self.inputs.max(1);
+        if rows == 0 {
+            return;
+        }
         room.reserve(rows, self.depth());
-        level.run(Round { x, inputs: self.inputs, room: &mut *room });
+        level.run(Round { x, inputs: self.inputs, room: &mut *room, rest });
         let blocks = &room.blocks[..rows * self.depth()];
         let tiles = rows.next_multiple_of(PANEL);
         let a = Activations { blocks, steps: &room.steps[..tiles], is_biased };
@@ -271,11 +285,13 @@ fn quads(ints: &[u8], inputs: usize) -> Vec<[[u8; 64]; 2]> {
     out
 }
 
-/// Rounds rows to 0..=255 with a scale and a zero point each.
+/// Rounds rows to 0..=255 with a scale and a zero point each, and keeps the rest of those that lie
+/// far out, the first row having this number.
 struct Round<'a> {
     x: &'a [f32],
     inputs: usize,
     room: &'a mut Rounded,
+    rest: Option<(&'a mut Rest, usize)>,
 }
 
 impl WithSimd for Round<'_> {
@@ -284,43 +300,31 @@ impl WithSimd for Round<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let Rounded { blocks, steps, .. } = self.room;
+        let mut rest = self.rest;
         let depth = self::blocks(self.inputs);
         let rows = self.x.chunks_exact(self.inputs).zip(blocks.chunks_exact_mut(depth));
-        for ((row, out), step) in rows.zip(steps) {
-            let rounding = Rounding::new(range(s, row));
+        for (r, ((row, out), step)) in rows.zip(steps).enumerate() {
+            let (low, high, square) = spread(s, row);
+            let rounding = Rounding::new((low, high));
             *step = rounding.step();
             let (factor, shift) = (rounding.factor, MAGIC + rounding.integer);
             // Weights are zero where a row ends before its last block.
             for (byte, &x) in out.as_flattened_mut().as_flattened_mut().iter_mut().zip(row) {
                 *byte = (x * factor + shift).to_bits() as u8;
             }
+            let Some((rest, first)) = &mut rest else { continue };
+            let width = high - low;
+            if width * width * self.inputs as f32 > FAR_OUT * FAR_OUT * square {
+                rest.keep(*first + r, row, rounding);
+            }
         }
     }
 }
 
-/// Finds the rows that lie far out and what rounding leaves of them.
-struct Find<'a> {
-    x: &'a [f32],
-    inputs: usize,
-    rest: &'a mut Rest,
-}
-
-impl WithSimd for Find<'_> {
-    type Output = ();
-
+impl Rest {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
-        for (r, row) in self.x.chunks_exact(self.inputs).enumerate() {
-            let (low, high) = range(s, row);
-            let square = dot(s, row, row) / self.inputs as f32;
-            if (high - low) * (high - low) <= FAR_OUT * FAR_OUT * square {
-                continue;
-            }
-            let Rounding { scale, factor, .. } = Rounding::new((low, high));
-            self.rest.which.push(r);
-            self.rest
-                .values
-                .extend(row.iter().map(|&x| x - scale * ((x * factor + MAGIC) - MAGIC)));
-        }
+    fn keep(&mut self, which: usize, row: &[f32], Rounding { scale, factor, .. }: Rounding) {
+        self.which.push(which);
+        self.values.extend(row.iter().map(|&x| x - scale * ((x * factor + MAGIC) - MAGIC)));
     }
 }

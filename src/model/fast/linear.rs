@@ -34,10 +34,28 @@ impl Linear {
         }
     }
 
-    /// Adds to the sums stored in `out` what rounding cost the rows of `x` that it cost most.
-    pub(super) fn refine(&self, level: Level, x: &[f32], room: &mut Room, out: &mut [f32]) {
+    /// As [`Linear::apply`], keeping in `room` what rounding left of the rows that it cost most,
+    /// `x` being the rows from `first`, until [`Linear::settle`].
+    pub(super) fn apply_keeping(
+        &self,
+        level: Level,
+        (x, first): (&[f32], usize),
+        finish: Finish,
+        Room { rounded, rest }: &mut Room,
+        out: &mut [f32],
+    ) {
+        match self {
+            Self::Int8(matrix) => {
+                matrix.apply_keeping(level, (x, first), finish, (rounded, rest), out);
+            }
+            Self::Float(matrix) => matrix.apply(level, x, finish, out),
+        }
+    }
+
+    /// Adds what was kept to the sums in `out`, [rows, outputs], of all rows.
+    pub(super) fn settle(&self, level: Level, room: &mut Room, out: &mut [f32]) {
         if let Self::Int8(matrix) = self {
-            matrix.refine(level, x, &mut room.rounded, &mut room.rest, out);
+            matrix.settle(level, &mut room.rounded, &mut room.rest, out);
         }
     }
 

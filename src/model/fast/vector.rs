@@ -203,25 +203,32 @@ mod tail {
     tail!(Relu, |s, x, _before| s.max_f32s(x, s.splat_f32s(0.0)));
 }
 
-/// Least and largest value of a slice and zero.
+/// Least and largest value of a slice and zero, and the sum of its squares.
 #[inline(always)]
-pub(super) fn range<S: Simd>(s: S, x: &[f32]) -> (f32, f32) {
+pub(super) fn spread<S: Simd>(s: S, x: &[f32]) -> (f32, f32, f32) {
     let (vectors, rest) = S::as_simd_f32s(x);
-    let (mut lows, mut highs) = ([s.splat_f32s(0.0); 2], [s.splat_f32s(0.0); 2]);
+    // In one pass: comparisons wait for each other longer than the sum takes beside them.
+    let zero = s.splat_f32s(0.0);
+    let (mut lows, mut highs, mut squares) = ([zero; 2], [zero; 2], [zero; 2]);
     let (blocks, singles) = vectors.as_chunks::<2>();
     for block in blocks {
         for i in 0..2 {
             lows[i] = s.min_f32s(lows[i], block[i]);
             highs[i] = s.max_f32s(highs[i], block[i]);
+            squares[i] = s.mul_add_e_f32s(block[i], block[i], squares[i]);
         }
     }
     for &v in singles {
         lows[0] = s.min_f32s(lows[0], v);
         highs[0] = s.max_f32s(highs[0], v);
+        squares[0] = s.mul_add_e_f32s(v, v, squares[0]);
     }
     let low = s.reduce_min_f32s(s.min_f32s(lows[0], lows[1]));
     let high = s.reduce_max_f32s(s.max_f32s(highs[0], highs[1]));
-    rest.iter().fold((low, high), |(low, high), &v| (low.min(v), high.max(v)))
+    let square = s.reduce_sum_f32s(s.add_f32s(squares[0], squares[1]));
+    rest.iter().fold((low, high, square), |(low, high, square), &v| {
+        (low.min(v), high.max(v), square + v * v)
+    })
 }
 
 /// Sum of `vector` or `single` over a slice of whole vectors and a rest.

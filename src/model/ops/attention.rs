@@ -6,9 +6,9 @@
 use std::sync::Arc as Shared;
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
-use super::math::{Strided, exp, padded, product, sum, sum2};
+use super::math::{Left, exp, padded, product, sum, sum2};
 use super::{Mask, floats, relative, rows, with_floats};
 
 const NAME: &str = "attention";
@@ -115,25 +115,19 @@ pub fn attention_backward(
         let mut dqkv = vec![0f32; qkv.len()];
         let mut db = vec![0f32; width];
         let mut dlines = lines.as_ref().map(|lines| vec![0f32; lines.len()]);
-        let mut work = Work::new(&op, hidden);
-        Arch::new().dispatch(|| {
-            for (s, range) in sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
-                for head in 0..heads {
-                    work.load(qkv, bias, range.clone(), head);
-                    let mask = op.mask(s, head);
-                    let line = lines.as_deref().map(|lines| op.line(lines, head));
-                    work.backward(grad, &mut dqkv, range.start, head, line, mask);
-                    if let Some(dlines) = &mut dlines {
-                        work.add_line(op.line_mut(dlines, head));
-                    }
-                }
-            }
-            for row in dqkv.chunks_exact(width) {
-                for (db, &d) in db.iter_mut().zip(row) {
-                    *db += d;
-                }
-            }
+        Arch::new().dispatch(Backward {
+            op: &op,
+            inputs: [qkv, bias, grad],
+            lines: lines.as_deref(),
+            work: Work::new(&op, hidden),
+            dqkv: &mut dqkv,
+            dlines: dlines.as_deref_mut(),
         });
+        for row in dqkv.chunks_exact(width) {
+            for (db, &d) in db.iter_mut().zip(row) {
+                *db += d;
+            }
+        }
         Ok((dqkv, db, dlines))
     })?;
     let device = qkv.device();
@@ -210,19 +204,8 @@ impl Attention {
         let qkv = floats(qkv, qkv_layout, NAME)?;
         let tokens = self.sequences.tokens();
         let mut out = vec![0f32; tokens * hidden];
-        let mut work = Work::new(self, hidden);
-        Arch::new().dispatch(|| {
-            for (s, range) in self.sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
-                for head in 0..self.heads {
-                    work.load(qkv, bias, range.clone(), head);
-                    work.probabilities(lines.map(|lines| self.line(lines, head)));
-                    if let Some(mask) = self.mask(s, head) {
-                        work.drop(mask);
-                    }
-                    work.output(&mut out, range.start, head);
-                }
-            }
-        });
+        let work = Work::new(self, hidden);
+        Arch::new().dispatch(Forward { op: self, inputs: [qkv, bias], lines, work, out: &mut out });
         Ok((CpuStorage::F32(out), (tokens, hidden).into()))
     }
 }
@@ -286,6 +269,65 @@ impl CustomOp3 for Attention {
         let grads =
             attention_backward(qkv, bias, table, &self.sequences, self.heads, self.dropout, grad)?;
         Ok((Some(grads.qkv), Some(grads.bias), grads.relative))
+    }
+}
+
+/// The forward pass on one set of instructions.
+struct Forward<'a> {
+    op: &'a Attention,
+    /// `qkv` and its bias.
+    inputs: [&'a [f32]; 2],
+    lines: Option<&'a [f32]>,
+    work: Work,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        let Self { op, inputs: [qkv, bias], lines, mut work, out } = self;
+        for (sequence, range) in op.sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
+            for head in 0..op.heads {
+                work.load(qkv, bias, range.clone(), head);
+                work.probabilities(s, lines.map(|lines| op.line(lines, head)));
+                if let Some(mask) = op.mask(sequence, head) {
+                    work.drop(mask);
+                }
+                work.output(s, out, range.start, head);
+            }
+        }
+    }
+}
+
+/// The backward pass on one set of instructions.
+struct Backward<'a> {
+    op: &'a Attention,
+    /// `qkv`, its bias and the gradient of the result.
+    inputs: [&'a [f32]; 3],
+    lines: Option<&'a [f32]>,
+    work: Work,
+    dqkv: &'a mut [f32],
+    dlines: Option<&'a mut [f32]>,
+}
+
+impl WithSimd for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        let Self { op, inputs: [qkv, bias, grad], lines, mut work, dqkv, mut dlines } = self;
+        for (sequence, range) in op.sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
+            for head in 0..op.heads {
+                work.load(qkv, bias, range.clone(), head);
+                let line = lines.map(|lines| op.line(lines, head));
+                work.backward(s, grad, dqkv, (range.start, head), line, op.mask(sequence, head));
+                if let Some(dlines) = &mut dlines {
+                    work.add_line(op.line_mut(dlines, head));
+                }
+            }
+        }
     }
 }
 
@@ -371,11 +413,11 @@ impl Work {
     /// Softmax of the scaled scores, with the biases by distance of `line`, into `p`; zeros in the
     /// padding.
     #[inline(always)]
-    fn probabilities(&mut self, line: Option<&[f32]>) {
+    fn probabilities<S: Simd>(&mut self, s: S, line: Option<&[f32]>) {
         let (n, np, d, dp) = (self.n, self.np, self.d, self.dp);
         Self::turn(&mut self.turned, &self.k, (n, np, d, dp));
-        let queries = Strided { data: &self.q, row: dp, column: 1 };
-        product(&mut self.p[..n * np], queries, &self.turned, d, np, self.scale);
+        let queries = Left::Rows(&self.q, dp);
+        product(s, &mut self.p[..n * np], queries, (&self.turned, d, np), self.scale);
         if let Some(line) = line {
             for (i, row) in self.p[..n * np].chunks_exact_mut(np).enumerate() {
                 for (x, &bias) in row.iter_mut().zip(&line[stretch(line, i, n)]) {
@@ -410,10 +452,10 @@ impl Work {
 
     /// Writes `p · v` to its columns of the output.
     #[inline(always)]
-    fn output(&mut self, out: &mut [f32], start: usize, head: usize) {
+    fn output<S: Simd>(&mut self, s: S, out: &mut [f32], start: usize, head: usize) {
         let (n, np, d, dp, h) = (self.n, self.np, self.d, self.dp, self.hidden);
-        let p = Strided { data: &self.p, row: np, column: 1 };
-        product(&mut self.out[..n * dp], p, &self.v, n, dp, 1.0);
+        let p = Left::Rows(&self.p, np);
+        product(s, &mut self.out[..n * dp], p, (&self.v, n, dp), 1.0);
         for (i, row) in self.out.chunks_exact(dp).take(n).enumerate() {
             let at = (start + i) * h + head * d;
             out[at..at + d].copy_from_slice(&row[..d]);
@@ -422,25 +464,25 @@ impl Work {
 
     /// Gradients of one head into its columns of `dqkv`.
     #[inline(always)]
-    fn backward(
+    fn backward<S: Simd>(
         &mut self,
+        s: S,
         grad: &[f32],
         dqkv: &mut [f32],
-        start: usize,
-        head: usize,
+        (start, head): (usize, usize),
         line: Option<&[f32]>,
         mask: Option<Mask>,
     ) {
         let (n, np, d, dp, h) = (self.n, self.np, self.d, self.dp, self.hidden);
-        self.probabilities(line);
+        self.probabilities(s, line);
         for (i, row) in self.dout.chunks_exact_mut(dp).take(n).enumerate() {
             let at = (start + i) * h + head * d;
             row[..d].copy_from_slice(&grad[at..at + d]);
         }
         // ds first holds the gradient of the dropped probabilities.
         Self::turn(&mut self.turned, &self.v, (n, np, d, dp));
-        let dout = Strided { data: &self.dout, row: dp, column: 1 };
-        product(&mut self.ds[..n * np], dout, &self.turned, d, np, 1.0);
+        let dout = Left::Rows(&self.dout, dp);
+        product(s, &mut self.ds[..n * np], dout, (&self.turned, d, np), 1.0);
         self.dropped[..n * np].copy_from_slice(&self.p[..n * np]);
         if let Some(mask) = mask {
             let dropped = &mut self.dropped[..n * np];
@@ -462,14 +504,14 @@ impl Work {
                 dqkv[at..at + d].copy_from_slice(&row[..d]);
             }
         };
-        let ds = Strided { data: &self.ds, row: np, column: 1 };
-        product(&mut self.out[..n * dp], ds, &self.k, n, dp, self.scale);
+        let ds = Left::Rows(&self.ds, np);
+        product(s, &mut self.out[..n * dp], ds, (&self.k, n, dp), self.scale);
         store(&self.out, 0, dqkv);
-        let ds = Strided { data: &self.ds, row: 1, column: np };
-        product(&mut self.out[..n * dp], ds, &self.q, n, dp, self.scale);
+        let ds = Left::Columns(&self.ds, np);
+        product(s, &mut self.out[..n * dp], ds, (&self.q, n, dp), self.scale);
         store(&self.out, 1, dqkv);
-        let dropped = Strided { data: &self.dropped, row: 1, column: np };
-        product(&mut self.out[..n * dp], dropped, &self.dout, n, dp, 1.0);
+        let dropped = Left::Columns(&self.dropped, np);
+        product(s, &mut self.out[..n * dp], dropped, (&self.dout, n, dp), 1.0);
         store(&self.out, 2, dqkv);
     }
 

@@ -1,5 +1,7 @@
 //! Exponential, normal distribution and small products, in forms that compilers vectorise.
 
+use pulp::Simd;
+
 /// Width of the blocks that the loops work in; two AVX registers.
 pub(super) const LANES: usize = 16;
 
@@ -84,44 +86,61 @@ fn fold(mut lanes: [f32; LANES]) -> f32 {
     lanes[0]
 }
 
-/// A matrix that is read with any strides.
+/// The left factor of a product, [m, k].
 #[derive(Clone, Copy)]
-pub(super) struct Strided<'a> {
-    pub(super) data: &'a [f32],
-    pub(super) row: usize,
-    pub(super) column: usize,
+pub(super) enum Left<'a> {
+    /// Row-major, rows this far apart.
+    Rows(&'a [f32], usize),
+    /// Column-major, columns this far apart, which is m rounded up as [`padded`] does or more.
+    Columns(&'a [f32], usize),
 }
+
+/// Rows of a product that are summed at a time: enough that no sum waits for itself.
+const ROWS: usize = LANES / 2;
 
 /// `c = alpha · a · b` with `a` of [m, k], `b` of [k, n] and `c` of [m, n] both row-major, n a
 /// multiple of [`LANES`].
 #[inline(always)]
-pub(super) fn product(c: &mut [f32], a: Strided<'_>, b: &[f32], k: usize, n: usize, alpha: f32) {
-    const ROWS: usize = 4;
-    let m = c.len() / n.max(1);
-    let mut i = 0;
-    while i < m {
-        let block = ROWS.min(m - i);
-        for j in (0..n).step_by(LANES) {
-            let mut sums = [[0f32; LANES]; ROWS];
-            for (x, b_row) in b.chunks_exact(n).take(k).enumerate() {
-                let Some(b_block) = b_row[j..].first_chunk::<LANES>() else { continue };
-                for (r, row) in sums.iter_mut().enumerate() {
+pub(super) fn product<S: Simd>(
+    s: S,
+    c: &mut [f32],
+    a: Left<'_>,
+    (b, k, n): (&[f32], usize, usize),
+    alpha: f32,
+) {
+    let width = n / S::F32_LANES;
+    let (b, _) = S::as_simd_f32s(&b[..k * n]);
+    let alpha = s.splat_f32s(alpha);
+    let starts = (0..).step_by(ROWS);
+    for (first, rows) in starts.zip(c.chunks_mut((ROWS * n).max(1))) {
+        let count = rows.len() / n;
+        for j in 0..width {
+            let column = b[j..].iter().step_by(width);
+            let mut sums = [s.splat_f32s(0.0); ROWS];
+            let mut add = |factors: [f32; ROWS], &y: &S::f32s| {
+                for (sum, factor) in sums.iter_mut().zip(factors) {
+                    *sum = s.mul_add_e_f32s(s.splat_f32s(factor), y, *sum);
+                }
+            };
+            match a {
+                Left::Rows(data, stride) => {
                     // Rows past the end repeat the last one; their sums are not stored.
-                    let at = (i + r.min(block - 1)) * a.row + x * a.column;
-                    let factor = a.data[at];
-                    for (s, &y) in row.iter_mut().zip(b_block) {
-                        *s += factor * y;
+                    let row = |r: usize| &data[(first + r.min(count - 1)) * stride..][..k];
+                    let rows: [&[f32]; ROWS] = std::array::from_fn(row);
+                    for (x, y) in (0..k).zip(column) {
+                        add(rows.map(|row| row[x]), y);
+                    }
+                }
+                Left::Columns(data, stride) => {
+                    for (x, y) in data.chunks_exact(stride).zip(column) {
+                        add(*x[first..].first_chunk().unwrap_or(&[0.0; ROWS]), y);
                     }
                 }
             }
-            for (r, row) in sums.iter().enumerate().take(block) {
-                let at = (i + r) * n + j;
-                for (out, &s) in c[at..at + LANES].iter_mut().zip(row) {
-                    *out = alpha * s;
-                }
+            for (row, sum) in rows.chunks_exact_mut(n).zip(sums) {
+                S::as_mut_simd_f32s(row).0[j] = s.mul_f32s(alpha, sum);
             }
         }
-        i += block;
     }
 }
 
@@ -158,17 +177,43 @@ mod tests {
         }
     }
 
+    /// Products of either form of the left factor on this machine's instructions.
+    struct Both<'a> {
+        c: [&'a mut [f32]; 2],
+        a: [Left<'a>; 2],
+        b: (&'a [f32], usize, usize),
+    }
+
+    impl pulp::WithSimd for Both<'_> {
+        type Output = ();
+
+        fn with_simd<S: Simd>(self, s: S) {
+            for (c, a) in self.c.into_iter().zip(self.a) {
+                product(s, c, a, self.b, 0.5);
+            }
+        }
+    }
+
     #[test]
     fn products_match_the_definition() {
-        let (m, k, n) = (6, 5, 32);
-        let a: Vec<f32> = (0..m * k).map(|i| i as f32 * 0.1 - 1.0).collect();
-        let b: Vec<f32> = (0..k * n).map(|i| (i % 13) as f32 - 6.0).collect();
-        let mut c = vec![9.0; m * n];
-        product(&mut c, Strided { data: &a, row: k, column: 1 }, &b, k, n, 0.5);
-        for i in 0..m {
-            for j in 0..n {
-                let expected: f32 = (0..k).map(|x| 0.5 * a[i * k + x] * b[x * n + j]).sum();
-                assert!((c[i * n + j] - expected).abs() < 1e-4);
+        for (m, k, n) in [(6, 5, 32), (1, 1, 16), (8, 3, 16), (19, 40, 48)] {
+            let width = padded(m);
+            let a: Vec<f32> = (0..m * k).map(|i| (i % 17) as f32 * 0.1 - 1.0).collect();
+            let mut turned = vec![7.0; k * width];
+            for (i, x) in a.iter().enumerate() {
+                turned[i % k * width + i / k] = *x;
+            }
+            let b: Vec<f32> = (0..k * n).map(|i| (i % 13) as f32 - 6.0).collect();
+            let (mut by_rows, mut by_columns) = (vec![9.0; m * n], vec![9.0; m * n]);
+            let c = [&mut by_rows[..], &mut by_columns[..]];
+            let a_forms = [Left::Rows(&a, k), Left::Columns(&turned, width)];
+            pulp::Arch::new().dispatch(Both { c, a: a_forms, b: (&b, k, n) });
+            for i in 0..m {
+                for j in 0..n {
+                    let expected: f32 = (0..k).map(|x| 0.5 * a[i * k + x] * b[x * n + j]).sum();
+                    assert!((by_rows[i * n + j] - expected).abs() < 1e-4, "{m}x{k}x{n}");
+                    assert_eq!(by_rows[i * n + j], by_columns[i * n + j], "{m}x{k}x{n}");
+                }
             }
         }
     }
