@@ -20,6 +20,7 @@ pub mod document;
 pub mod encode;
 pub mod eval;
 pub mod git;
+mod guard;
 pub mod history;
 pub mod label;
 pub mod limits;

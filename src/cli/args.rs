@@ -185,7 +185,7 @@ impl EngineArgs {
     pub fn options(&self) -> Options {
         let Self { threads, engine, kernel } = *self;
         let token_budget = engine.token_budget();
-        Options { threads, engine, kernel, token_budget, ..Options::default() }
+        Options { threads, token_budget, engine, kernel, ..Options::default() }
     }
 }
 

@@ -47,10 +47,13 @@ use config::Config;
 use exit::Exit;
 use printer::Printer;
 
+use crate::guard;
+
 /// Runs the program on its arguments, the first of which is its own name.
 ///
 /// `@FILE` stands for the arguments in FILE, one a line.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    guard::hush();
     let arguments =
         argfile::expand_args_from(arguments.into_iter(), argfile::parse_fromfile, argfile::PREFIX);
     let arguments = match arguments {

@@ -177,18 +177,18 @@ fn claudette_is_unfair_from_grade_two() {
     );
 }
 
-/// A Parquet file as Hugging Face's `datasets` writes it, with a list of numbers or a number a row.
-fn parquet(path: &Path, texts: &[&str], labels: &[&[i64]], one: bool, metadata: Option<&str>) {
+/// Rows as Hugging Face's `datasets` has them, with a list of numbers or a number a row.
+fn batch(texts: &[&str], labels: &[&[i64]], one: bool, metadata: Option<&str>) -> RecordBatch {
     let kind = if one {
         DataType::Int64
     } else {
         DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)))
     };
     let name = if one { "label" } else { "labels" };
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("text", DataType::Utf8, true),
-        Field::new(name, kind, true),
-    ]));
+    let fields = vec![Field::new("text", DataType::Utf8, true), Field::new(name, kind, true)];
+    let pair = metadata.map(|text| ("huggingface".to_owned(), text.to_owned()));
+    let pairs: std::collections::HashMap<String, String> = pair.into_iter().collect();
+    let schema = Schema::new(fields).with_metadata(pairs);
     let texts = Arc::new(StringArray::from(texts.to_vec()));
     let labels: arrow_array::ArrayRef = if one {
         Arc::new(Int64Array::from(labels.iter().map(|l| l[0]).collect::<Vec<_>>()))
@@ -200,15 +200,75 @@ fn parquet(path: &Path, texts: &[&str], labels: &[&[i64]], one: bool, metadata: 
         }
         Arc::new(lists.finish())
     };
+    RecordBatch::try_new(Arc::new(schema), vec![texts, labels]).unwrap()
+}
+
+/// A Parquet file of them.
+fn parquet(path: &Path, texts: &[&str], labels: &[&[i64]], one: bool, metadata: Option<&str>) {
+    let batch = batch(texts, labels, one, None);
     let pair = metadata.map(|text| KeyValue::new("huggingface".to_owned(), text.to_owned()));
     let properties = WriterProperties::builder()
         .set_key_value_metadata(pair.map(|pair| vec![pair]))
         .set_compression(parquet::basic::Compression::SNAPPY)
         .build();
     let file = std::fs::File::create(path).unwrap();
-    let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).unwrap();
-    writer.write(&RecordBatch::try_new(schema, vec![texts, labels]).unwrap()).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
     writer.close().unwrap();
+}
+
+/// An Arrow stream of batches.
+fn stream(batches: &[RecordBatch]) -> Vec<u8> {
+    let mut writer =
+        arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batches[0].schema()).unwrap();
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn what_save_to_disk_wrote_is_read() {
+    let sandbox = Sandbox::with(&[
+        ("set/dataset_dict.json", r#"{"splits":["train","validation","../set/train"]}"#),
+        ("set/train/.keep", ""),
+        (
+            "set/validation/dataset_info.json",
+            r#"{"features":{"labels":{"feature":{"names":["sale","logs"],"_type":"ClassLabel"},"_type":"List"}}}"#,
+        ),
+    ]);
+    let own = r#"{"info":{"features":{"labels":{"feature":{"names":["a","b"],"_type":"ClassLabel"},"_type":"List"}}}}"#;
+    let whole = stream(&[
+        batch(&["We sell logs.", "Hi."], &[&[0, 1], &[]], false, Some(own)),
+        batch(&["Third."], &[&[1]], false, Some(own)),
+    ]);
+    sandbox.write("set/train/data-00000-of-00001.arrow", &whole);
+    let other = stream(&[batch(&["We log."], &[&[1]], false, None)]);
+    sandbox.write("set/validation/data-00000-of-00001.arrow", &other);
+    let run = convert(&sandbox, "hf-dataset", &["set"]);
+    let expected: [(&str, &[&str]); 4] =
+        [("We sell logs.", &["a", "b"]), ("Hi.", &[]), ("Third.", &["b"]), ("We log.", &["logs"])];
+    assert_rows(&run, &expected);
+    assert_eq!(run.records()[0]["part"], "train");
+    assert_eq!(run.records()[3]["part"], "validation");
+
+    let bad = stream(&[batch(&["a", "b"], &[&[0], &[2]], false, Some(own))]);
+    sandbox.write("bad.arrow", &bad);
+    let parts = ["row 2:", "`labels` is 2, but there are 2 names"];
+    assert_refused(&sandbox, "hf-dataset", &["bad.arrow"], &parts, 1);
+    // Cut off or flipped anywhere, it is refused or read, and never a panic.
+    for at in (0..whole.len()).step_by(41) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x5A;
+        for bytes in [&whole[..at], &flipped[..]] {
+            sandbox.write("harmed.arrow", bytes);
+            let run = convert(&sandbox, "hf-dataset", &["harmed.arrow"]);
+            assert!(!run.stderr.contains("panicked"), "{at}: {}", run.stderr);
+        }
+    }
+    sandbox.write("cut.arrow", &whole[..whole.len() / 2]);
+    let run = convert(&sandbox, "hf-dataset", &["cut.arrow"]);
+    assert!(run.stderr.contains("no Arrow stream, or a damaged one"), "{}", run.stderr);
 }
 
 #[test]

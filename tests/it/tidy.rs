@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest up; a room uses only rooms of a lower rank.
-const RANKS: [(&str, u32); 23] = [
+const RANKS: [(&str, u32); 24] = [
     ("limits", 0),
     ("digest", 0),
+    ("guard", 0),
     ("label", 0),
     ("calendar", 0),
     ("document", 1),

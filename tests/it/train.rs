@@ -178,6 +178,7 @@ fn mistakes_are_told_with_file_line_and_advice() {
         (&["train", "train.jsonl", "--out", "o", "--lr", "2"], &["--lr"]),
         (&["pretrain", "train.jsonl", "--out", "o", "--mask", "2"], &["--mask"]),
         (&["train", "train.jsonl", "--out", "o", "--layers", "9"], &["--layers 9", "2 layers"]),
+        (&["train", "train.jsonl", "--out", "o", "--freeze-layers", "3"], &["--freeze-layers 3"]),
     ] {
         let init = ["--init", fixture_model_path()];
         let trains = arguments[0].ends_with("train");
@@ -188,6 +189,23 @@ fn mistakes_are_told_with_file_line_and_advice() {
         }
     }
     assert_eq!(sandbox.read("out/model.safetensors"), "something of the user's");
+}
+
+#[test]
+fn frozen_layers_stay_and_the_others_learn() {
+    let sandbox = sandbox(40);
+    let base = ["train", "train.jsonl", "--init", fixture_model_path(), "--epochs", "1"];
+    done(&sandbox.run(&[&base[..], &["--out", "half", "--freeze-layers", "1"]].concat()));
+    let before = std::fs::read(fixture_model().join("model.safetensors")).unwrap();
+    let after = bytes(&sandbox, "half/model.safetensors");
+    let [before, after] =
+        [&before, &after].map(|file| safetensors::SafeTensors::deserialize(file).unwrap());
+    let is_same =
+        |name: &str| before.tensor(name).unwrap().data() == after.tensor(name).unwrap().data();
+    for name in before.names().into_iter().filter(|name| name.starts_with("bert.e")) {
+        let stays = name.contains("embeddings") || name.contains("layer.0.");
+        assert_eq!(is_same(name), stays, "{name}");
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Parquet, by row groups: only columns with plain values are decoded.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -18,6 +17,7 @@ use serde_json::Value;
 
 use super::{Columns, Maker, keep, pages};
 use crate::batch::read::{Failure, Source, describe};
+use crate::guard::guarded;
 use crate::limits::{PARQUET_BATCH_ROWS, PARQUET_CHUNK_BYTES, ROW_COLUMNS};
 
 // What the crate says of a file is about its own works.
@@ -26,8 +26,7 @@ const DAMAGED: &str =
 
 /// The rows of a file; a row's number counts them from 1.
 pub(super) fn rows(file: File, maker: Maker) -> Result<super::Rows, String> {
-    // The crate indexes into what it reads; what it makes of a damaged file must not end the run.
-    catch_unwind(AssertUnwindSafe(|| open(file, maker))).unwrap_or_else(|_| Err(DAMAGED.to_owned()))
+    guarded(|| open(file, maker)).unwrap_or_else(|| Err(DAMAGED.to_owned()))
 }
 
 fn open(file: File, maker: Maker) -> Result<super::Rows, String> {
@@ -143,18 +142,17 @@ impl Iterator for Rows {
                 return None;
             }
             let reader = &mut self.reader;
-            let read = catch_unwind(AssertUnwindSafe(|| reader.next()));
-            let reason = match read {
-                Ok(Some(Ok(batch))) => {
+            let reason = match guarded(|| reader.next()) {
+                Some(Some(Ok(batch))) => {
                     self.batch = Some(batch);
                     self.next = 0;
                     continue;
                 }
-                Ok(None) => {
+                Some(None) => {
                     self.is_done = true;
                     return None;
                 }
-                Ok(Some(Err(_))) | Err(_) => "the file is damaged from here on".to_owned(),
+                Some(Some(Err(_))) | None => "the file is damaged from here on".to_owned(),
             };
             self.is_done = true;
             return Some(Err(self.maker.failure(self.number + 1, reason)));

@@ -28,7 +28,7 @@ Formats and what INPUT is:
   tosdr              points of ToS;DR: JSON of its API or of a dump: files
   label-studio       Label Studio's export as JSON: files
   doccano            doccano's export as JSON lines or JSON: files
-  hf-dataset         a folder of Hugging Face datasets with .parquet or .jsonl files
+  hf-dataset         a folder of Hugging Face datasets with .parquet, .jsonl or .arrow files
 
 The output is JSON lines as `fineprint train`, `eval` and `calibrate` read them, with the labels'
 own names unless --crosswalk or --labels translates them. What is taken, dropped and skipped is

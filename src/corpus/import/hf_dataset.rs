@@ -1,9 +1,10 @@
-//! A data set of Hugging Face `datasets`: a folder of Parquet (or JSON lines) files.
+//! A data set of Hugging Face `datasets`: a folder of Parquet (or JSON lines) files, or one that
+//! `save_to_disk` wrote, of Arrow files in a folder a split.
 //!
-//! Labels are names, or numbers of a `ClassLabel` feature; its names are looked for in the Parquet
+//! Labels are names, or numbers of a `ClassLabel` feature; its names are looked for in the
 //! file's own metadata (key `huggingface`), in `dataset_info.json` and in the block `dataset_info`
 //! of `README.md`. A column of one label and one of a list of labels are both read. The split is
-//! what a file's name begins with (`train-00000-of-00001.parquet`).
+//! what a file's name begins with (`train-00000-of-00001.parquet`), or its folder's name.
 
 use std::path::{Path, PathBuf};
 
@@ -23,16 +24,18 @@ const FOLDERS: [&str; 2] = ["", "data"];
 pub fn read(path: &Path, options: &Options, sink: &mut Sink) -> Result<(), CorpusError> {
     let mut files: Vec<PathBuf> = Vec::new();
     if path.is_dir() {
-        for folder in FOLDERS.map(|name| path.join(name)).iter().filter(|f| f.is_dir()) {
-            for extension in ["parquet", "jsonl"] {
-                files.extend(files_of(folder, &[extension])?);
+        let splits = splits_of(path)?;
+        let folders = FOLDERS.into_iter().chain(splits.iter().map(String::as_str));
+        for folder in folders.map(|name| path.join(name)).filter(|f| f.is_dir()) {
+            for extension in ["parquet", "jsonl", "arrow"] {
+                files.extend(files_of(&folder, &[extension])?);
             }
         }
         if files.is_empty() {
             return Err(CorpusError::file(
                 &path.display().to_string(),
-                "there is no .parquet or .jsonl file in it, nor in its folder data; a folder that \
-                 was written by save_to_disk (.arrow) has to be saved with to_parquet",
+                "there is no .parquet, .jsonl or .arrow file in it, nor in its folder data, nor in \
+                 folders that its dataset_dict.json names",
             ));
         }
     } else {
@@ -42,6 +45,19 @@ pub fn read(path: &Path, options: &Options, sink: &mut Sink) -> Result<(), Corpu
         one(file, options, sink)?;
     }
     Ok(())
+}
+
+/// The splits of a folder that `save_to_disk` wrote, which are folders in it.
+fn splits_of(folder: &Path) -> Result<Vec<String>, CorpusError> {
+    let path = folder.join("dataset_dict.json");
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let dict: Object = table::whole(&path)?;
+    let names = dict.get("splits").and_then(Value::as_array).into_iter().flatten();
+    // A name, and no way out of the folder.
+    let is_name = |name: &&str| !name.is_empty() && !name.contains(['/', '\\', '.']);
+    Ok(names.filter_map(Value::as_str).filter(is_name).map(str::to_owned).collect())
 }
 
 fn one(file: &Path, options: &Options, sink: &mut Sink) -> Result<(), CorpusError> {
@@ -101,12 +117,10 @@ fn one(file: &Path, options: &Options, sink: &mut Sink) -> Result<(), CorpusErro
 
 /// The names of a `ClassLabel` column, wherever the data set says them.
 fn class_names(file: &Path, field: &str) -> Result<Vec<String>, String> {
-    if file.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
-        let found = table::parquet_metadata(file, "huggingface").map_err(|e| e.to_string())?;
-        let info = found.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-        if let Some(names) = info.and_then(|info| names_in(&info["info"]["features"][field])) {
-            return Ok(names);
-        }
+    let found = table::metadata(file, "huggingface").map_err(|e| e.to_string())?;
+    let info = found.and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    if let Some(names) = info.and_then(|info| names_in(&info["info"]["features"][field])) {
+        return Ok(names);
     }
     let folder = file.parent().unwrap_or(Path::new("."));
     for folder in [Some(folder), folder.parent()].into_iter().flatten() {

@@ -5,6 +5,7 @@
 //! [`Crosswalk`]. All of them hand their rows to a [`Sink`], which counts what was taken and what
 //! was dropped and why, and refuses a malformed row with its file, line and reason.
 
+mod arrow;
 pub mod claudette;
 pub mod claudette_folders;
 mod crosswalk;

@@ -1,17 +1,17 @@
-//! Rows of JSON lines, JSON lists and Parquet files as JSON objects.
+//! Rows of JSON lines, JSON lists, Parquet and Arrow files as JSON objects.
 
 use std::fs::File;
 use std::io::BufRead;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use serde_json::{Map, Value};
 
-use super::{Place, Sink, open, read_text};
+use super::{Place, Sink, arrow, open, read_text};
 use crate::corpus::CorpusError;
 use crate::eval::examples::{describe, for_each_line};
+use crate::guard::guarded;
 
 /// An object with its fields.
 pub(super) type Object = Map<String, Value>;
@@ -20,7 +20,7 @@ const DAMAGED: &str = "it is no Parquet file, or a damaged one";
 
 /// Calls `visit` with every row of a file; what it refuses is a bad row, named by its place.
 ///
-/// A file named `.parquet` is Parquet; one that begins with `[` is a JSON list; all others are JSON
+/// A file named `.parquet` is Parquet and `.arrow` an Arrow stream; one that begins with `[` is a JSON list; all others are JSON
 /// lines.
 ///
 /// # Errors
@@ -37,8 +37,11 @@ pub(super) fn for_each_row(
         });
         result.or_else(|reason| sink.bad(path, place, &reason))
     };
-    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
+    if is_named(path, "parquet") {
         return parquet_rows(path, |number, row| each(Place::Row(number), row, sink));
+    }
+    if is_named(path, "arrow") {
+        return arrow::rows(path, |place, row| each(place, row, sink));
     }
     let mut reader = open(path)?;
     let io = |source| CorpusError::Io { path: path.to_owned(), source };
@@ -101,18 +104,27 @@ pub(super) fn whole<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Co
 fn parquet_reader(path: &Path) -> Result<SerializedFileReader<File>, CorpusError> {
     let io = |source| CorpusError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
-    // The crate indexes into what it reads; what it makes of a damaged file must not end the run.
-    let reader = catch_unwind(AssertUnwindSafe(|| SerializedFileReader::new(file)));
     let damaged = |reason: String| CorpusError::file(&path.display().to_string(), reason);
-    match reader {
-        Ok(Ok(reader)) => Ok(reader),
-        Ok(Err(error)) => Err(damaged(format!("{DAMAGED} ({error})"))),
-        Err(_) => Err(damaged(DAMAGED.to_owned())),
+    match guarded(|| SerializedFileReader::new(file)) {
+        Some(Ok(reader)) => Ok(reader),
+        Some(Err(error)) => Err(damaged(format!("{DAMAGED} ({error})"))),
+        None => Err(damaged(DAMAGED.to_owned())),
     }
 }
 
-/// The value of a key in a Parquet file's own metadata.
-pub(super) fn parquet_metadata(path: &Path, key: &str) -> Result<Option<String>, CorpusError> {
+/// Whether a file has this extension.
+fn is_named(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
+}
+
+/// The value of a key in the metadata of a Parquet or Arrow file; other files have none.
+pub(super) fn metadata(path: &Path, key: &str) -> Result<Option<String>, CorpusError> {
+    if is_named(path, "arrow") {
+        return arrow::metadata(path, key);
+    }
+    if !is_named(path, "parquet") {
+        return Ok(None);
+    }
     let reader = parquet_reader(path)?;
     let pairs = reader.metadata().file_metadata().key_value_metadata();
     let found = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == key));
@@ -125,19 +137,18 @@ fn parquet_rows(
 ) -> Result<(), CorpusError> {
     let reader = parquet_reader(path)?;
     let file = path.display().to_string();
-    let mut rows = catch_unwind(AssertUnwindSafe(|| reader.get_row_iter(None)))
-        .map_err(|_| CorpusError::file(&file, DAMAGED))?
+    let mut rows = guarded(|| reader.get_row_iter(None))
+        .ok_or_else(|| CorpusError::file(&file, DAMAGED))?
         .map_err(|error| CorpusError::file(&file, format!("{DAMAGED} ({error})")))?;
     for number in 1.. {
-        let next = catch_unwind(AssertUnwindSafe(|| rows.next()));
-        match next {
-            Ok(None) => break,
-            Ok(Some(Ok(row))) => each(number, Ok(object(&row)))?,
+        match guarded(|| rows.next()) {
+            Some(None) => break,
+            Some(Some(Ok(row))) => each(number, Ok(object(&row)))?,
             // There is no way to go on behind it, whatever is to be skipped.
-            Ok(Some(Err(error))) => {
+            Some(Some(Err(error))) => {
                 return Err(CorpusError::file(&file, format!("row {number}: damaged ({error})")));
             }
-            Err(_) => return Err(CorpusError::file(&file, format!("row {number}: damaged"))),
+            None => return Err(CorpusError::file(&file, format!("row {number}: damaged"))),
         }
     }
     Ok(())
@@ -186,8 +197,10 @@ pub(super) fn name_of(row: &Object, field: &str) -> String {
     }
 }
 
-/// The split that a file's name tells: `train`, `validation` or `test`; empty if none.
+/// The split that a file's name tells: `train`, `validation` or `test`; empty if none. Of an Arrow
+/// file it is the folder's name.
 pub(super) fn split_of(path: &Path) -> String {
+    let path = if is_named(path, "arrow") { path.parent().unwrap_or(path) } else { path };
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let word = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     match word {
