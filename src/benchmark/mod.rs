@@ -70,6 +70,19 @@ impl Benchmark {
         }
     }
 
+    /// Cap of the weight of a rare category's positives unless told otherwise.
+    ///
+    /// The published figures at thresholds of 0.5 are those of plain cross-entropy. Of CLAUDETTE's
+    /// sentences 8% have a tag and some tags a sentence in 500, which plain cross-entropy does not
+    /// find in a few epochs: on fold 0, a cap of 8 (with a rate of 2e-4 for 1e-4 and 3 epochs for 2)
+    /// raised macro-F1 from 50 to 65.
+    pub fn positive_cap(self) -> f64 {
+        match self {
+            Self::Opp115 | Self::UnfairTos => 1.0,
+            Self::Claudette => 8.0,
+        }
+    }
+
     /// The category names in logit order.
     pub fn labels(self) -> Vec<&'static str> {
         use crate::corpus::import::{claudette, lexglue, polisis};

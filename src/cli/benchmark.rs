@@ -77,8 +77,8 @@ pub struct BenchmarkArgs {
     /// Texts a step.
     #[arg(long, value_name = "N", default_value_t = 16, help_heading = "Training")]
     batch_size: usize,
-    /// Peak learning rate of the encoder.
-    #[arg(long, value_name = "RATE", default_value_t = 1e-4, help_heading = "Training")]
+    /// Peak learning rate of the encoder; for a big one such as `MPNet` take 5e-5.
+    #[arg(long, value_name = "RATE", default_value_t = 2e-4, help_heading = "Training")]
     lr: f64,
     /// Peak learning rate of the head.
     #[arg(long, value_name = "RATE", default_value_t = 1e-3, help_heading = "Training")]
@@ -95,10 +95,10 @@ pub struct BenchmarkArgs {
     /// Matrix products in bfloat16 with 32-bit sums and weights, as for `fineprint train`.
     #[arg(long, help_heading = "Training")]
     bf16: bool,
-    /// Cap of the weight of a rare category's positives; 1 is plain cross-entropy, which the
-    /// published figures at thresholds of 0.5 were trained with.
-    #[arg(long, value_name = "WEIGHT", default_value_t = 1.0, help_heading = "Training")]
-    positive_cap: f64,
+    /// Cap of the weight of a rare category's positives; 8 for claudette unless given, else 1, which
+    /// is plain cross-entropy, as the published figures at thresholds of 0.5 were trained with.
+    #[arg(long, value_name = "WEIGHT", help_heading = "Training")]
+    positive_cap: Option<f64>,
     /// Keep this many layers, spread evenly, or the listed ones (0,2,5).
     #[arg(long, value_name = "N", help_heading = "Training")]
     layers: Option<LayerChoice>,
@@ -158,7 +158,7 @@ impl BenchmarkArgs {
                 bf16: self.bf16,
                 ..Optimisation::default()
             },
-            positive_cap: self.positive_cap,
+            positive_cap: self.positive_cap.unwrap_or_else(|| self.benchmark.positive_cap()),
             layers: self.layers.clone().unwrap_or(LayerChoice::All),
             freeze_layers: self.freeze_layers,
             max_tokens: self.max_tokens.unwrap_or_else(|| self.benchmark.max_tokens()),

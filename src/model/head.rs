@@ -85,7 +85,7 @@ impl Head {
     pub fn fresh(config: &ModelConfig, weights: &Weights, seed: u64) -> Result<Self, ModelError> {
         let labels = Self::labels(config)?;
         let (h, rows) = (config.encoder.hidden_size, config.num_logits());
-        let device = weights.get(super::bert::WORD)?.device().clone();
+        let device = weights.get(super::names::WORD)?.device().clone();
         let pooler = match config.pooling {
             Pooling::Mean => None,
             Pooling::Cls => match (weights.get(POOLER[0]), weights.get(POOLER[1])) {

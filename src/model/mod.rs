@@ -18,6 +18,7 @@ mod fast;
 mod folder;
 mod head;
 mod masked;
+mod names;
 pub mod ops;
 mod settings;
 mod weights;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use candle_core::{Device, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::bert::{POSITION, RELATIVE, SEGMENT, WORD};
+use super::names::{POSITION, RELATIVE, SEGMENT, WORD};
 use super::{Family, ModelConfig, ModelError, Pooling};
 
 const FILE: &str = "model.safetensors";

@@ -8,8 +8,8 @@ use super::kernel::{Kernel, Level};
 use super::linear::Linear;
 use super::norm::{Embedding, Norm, Table};
 use super::{FastEngine, Layer, Numbers, float, int8};
-use crate::model::bert::{EMBEDDING_NORM, LayerNames, POSITION, RELATIVE, SEGMENT, WORD};
 use crate::model::head::{CLASSIFIER, POOLER};
+use crate::model::names::{EMBEDDING_NORM, LayerNames, POSITION, RELATIVE, SEGMENT, WORD};
 use crate::model::weights::{Rows, WeightFile, quantize_rows};
 use crate::model::{EncoderConfig, ModelConfig, ModelError, Pooling};
 
