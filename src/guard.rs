@@ -10,7 +10,7 @@ thread_local! {
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `work` gives, or `None` if it panicked; it must not be used on afterwards.
+/// What `work` gives, or `None` if it panicked: what it worked on is then not to be trusted.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     let before = IS_GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
