@@ -37,8 +37,8 @@ use workers::Workers;
 pub struct Options {
     /// Worker threads; 0 means one a core.
     pub threads: usize,
-    /// Most tokens in a batch. Larger batches gain nothing on a CPU (they leave the L2 cache).
-    pub token_budget: usize,
+    /// Most tokens in a batch; what serves the engine without it ([`EngineKind::token_budget`]).
+    pub token_budget: Option<usize>,
     /// The implementation of the forward pass.
     pub engine: EngineKind,
     /// The instructions that our own engines run on; the best of the machine without it.
@@ -52,7 +52,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             threads: 0,
-            token_budget: EngineKind::Auto.token_budget(),
+            token_budget: None,
             engine: EngineKind::Auto,
             kernel: None,
             remember: 64 << 20,
@@ -181,17 +181,18 @@ impl Classifier {
         };
         let (max_tokens, max_context) = (settings.max_tokens, settings.max_context_tokens);
         let tokenizer = config.tokenizer(&files.tokenizer, max_tokens, max_context)?;
-        let engine = options.engine.load(&config, files, options.kernel)?;
+        let kind = options.engine.resolved();
+        let engine = kind.load(&config, files, options.kernel)?;
         let mut classifier = Self {
             categories: settings.resolve(&labels)?,
             labels,
             settings,
             tokenizer,
             engine,
-            kind: options.engine.resolved(),
-            kernel: options.engine.kernel(options.kernel),
+            kind,
+            kernel: kind.kernel(options.kernel),
             workers: Workers::new(options.threads)?,
-            token_budget: options.token_budget.max(1),
+            token_budget: options.token_budget.unwrap_or_else(|| kind.token_budget()).max(1),
             seen: Seen::new(options.remember),
             stored: None,
             counters: Counters::default(),

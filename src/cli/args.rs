@@ -184,8 +184,7 @@ impl EngineArgs {
     /// The classifier's options.
     pub fn options(&self) -> Options {
         let Self { threads, engine, kernel } = *self;
-        let token_budget = engine.token_budget();
-        Options { threads, token_budget, engine, kernel, ..Options::default() }
+        Options { threads, engine, kernel, ..Options::default() }
     }
 }
 

@@ -171,7 +171,7 @@ pub(super) fn run(args: &ServeArgs, printer: &Printer) -> anyhow::Result<Exit> {
     };
     let options = Options {
         remember: args.remember.saturating_mul(1 << 20),
-        token_budget: settings.limits.batch_tokens,
+        token_budget: Some(settings.limits.batch_tokens),
         ..args.engine.options()
     };
     let source = args.model.source();

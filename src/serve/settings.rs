@@ -80,7 +80,7 @@ impl Default for Limits {
             requests: limits::SERVE_REQUESTS,
             deadline: Duration::from_millis(limits::SERVE_DEADLINE_MS),
             grace: Duration::from_millis(limits::SERVE_GRACE_MS),
-            batch_tokens: crate::classify::Options::default().token_budget,
+            batch_tokens: crate::classify::EngineKind::Auto.token_budget(),
             fill: Duration::from_micros(limits::SERVE_FILL_US),
         }
     }

@@ -20,6 +20,7 @@ fn fixture(threads: usize, token_budget: usize) -> Classifier {
 }
 
 fn fixture_on(engine: EngineKind, threads: usize, token_budget: usize) -> Classifier {
+    let token_budget = Some(token_budget);
     let options = Options { threads, token_budget, engine, ..Options::default() };
     Classifier::from_files(&fixture_files(), &options).unwrap()
 }

@@ -193,14 +193,18 @@ fn read_text(path: &Path) -> Result<String, CorpusError> {
     Ok(text)
 }
 
+/// Whether a file has this extension.
+fn is_named(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
+}
+
 /// The files of a folder with one of the extensions, in the order of their names.
 pub(crate) fn files_of(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, CorpusError> {
     let io = |source| CorpusError::Io { path: folder.to_owned(), source };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
-        let has = |wanted| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
-        if extensions.iter().any(has) && path.is_file() {
+        if extensions.iter().any(|e| is_named(&path, e)) && path.is_file() {
             files.push(path);
         }
     }

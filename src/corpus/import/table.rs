@@ -8,7 +8,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use serde_json::{Map, Value};
 
-use super::{Place, Sink, arrow, open, read_text};
+use super::{Place, Sink, arrow, is_named, open, read_text};
 use crate::corpus::CorpusError;
 use crate::eval::examples::{describe, for_each_line};
 use crate::guard::guarded;
@@ -20,8 +20,8 @@ const DAMAGED: &str = "it is no Parquet file, or a damaged one";
 
 /// Calls `visit` with every row of a file; what it refuses is a bad row, named by its place.
 ///
-/// A file named `.parquet` is Parquet and `.arrow` an Arrow stream; one that begins with `[` is a JSON list; all others are JSON
-/// lines.
+/// A file named `.parquet` is Parquet and `.arrow` an Arrow stream; one that begins with `[` is a
+/// JSON list; all others are JSON lines.
 ///
 /// # Errors
 /// [`CorpusError`] for an unreadable file, and for the first bad row unless they are skipped.
@@ -110,11 +110,6 @@ fn parquet_reader(path: &Path) -> Result<SerializedFileReader<File>, CorpusError
         Some(Err(error)) => Err(damaged(format!("{DAMAGED} ({error})"))),
         None => Err(damaged(DAMAGED.to_owned())),
     }
-}
-
-/// Whether a file has this extension.
-fn is_named(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
 /// The value of a key in the metadata of a Parquet or Arrow file; other files have none.

@@ -170,8 +170,15 @@ impl Attention {
         Ok(hidden)
     }
 
-    fn mask(&self, sequence: usize, head: usize) -> Option<Mask> {
-        self.dropout.map(|m| m.part((sequence * self.heads + head) as u64))
+    /// What is computed apart: a sequence's tokens, a head, and the dropout of its probabilities.
+    fn parts(&self) -> impl Iterator<Item = (std::ops::Range<usize>, usize, Option<Mask>)> + '_ {
+        let sequences = self.sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty());
+        sequences.flat_map(move |(sequence, range)| {
+            (0..self.heads).map(move |head| {
+                let mask = self.dropout.map(|m| m.part((sequence * self.heads + head) as u64));
+                (range.clone(), head, mask)
+            })
+        })
     }
 
     /// All heads' biases by distance, from a table of `dims`.
@@ -288,15 +295,13 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let Self { op, inputs: [qkv, bias], lines, mut work, out } = self;
-        for (sequence, range) in op.sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
-            for head in 0..op.heads {
-                work.load(qkv, bias, range.clone(), head);
-                work.probabilities(s, lines.map(|lines| op.line(lines, head)));
-                if let Some(mask) = op.mask(sequence, head) {
-                    work.drop(mask);
-                }
-                work.output(s, out, range.start, head);
+        for (range, head, mask) in op.parts() {
+            work.load(qkv, bias, range.clone(), head);
+            work.probabilities(s, lines.map(|lines| op.line(lines, head)));
+            if let Some(mask) = mask {
+                work.drop(mask);
             }
+            work.output(s, out, range.start, head);
         }
     }
 }
@@ -318,14 +323,12 @@ impl WithSimd for Backward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let Self { op, inputs: [qkv, bias, grad], lines, mut work, dqkv, mut dlines } = self;
-        for (sequence, range) in op.sequences.ranges().enumerate().filter(|(_, r)| !r.is_empty()) {
-            for head in 0..op.heads {
-                work.load(qkv, bias, range.clone(), head);
-                let line = lines.map(|lines| op.line(lines, head));
-                work.backward(s, grad, dqkv, (range.start, head), line, op.mask(sequence, head));
-                if let Some(dlines) = &mut dlines {
-                    work.add_line(op.line_mut(dlines, head));
-                }
+        for (range, head, mask) in op.parts() {
+            work.load(qkv, bias, range.clone(), head);
+            let line = lines.map(|lines| op.line(lines, head));
+            work.backward(s, grad, dqkv, (range.start, head), line, mask);
+            if let Some(dlines) = &mut dlines {
+                work.add_line(op.line_mut(dlines, head));
             }
         }
     }
